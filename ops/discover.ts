@@ -10,10 +10,15 @@ export interface FunctionConfiguration<Environment> {
   readonly variables: { readonly [Name in keyof Environment]?: string };
 }
 
-/** Looks up how a function is deployed: its variables name the secrets, queues and buckets of the environment. */
+/**
+ * Looks up how a function is deployed: its variables name the secrets, queues and buckets of the environment.
+ *
+ * @param isTyped the name is what the operator typed, and may be misspelt
+ */
 export async function configurationOf<Environment extends BaseEnvironment = BaseEnvironment>(
   { clients, target, signal }: Pick<Context, 'clients' | 'target' | 'signal'>,
   stem: string,
+  { isTyped = false } = {},
 ): Promise<FunctionConfiguration<Environment>> {
   const { GetFunctionConfigurationCommand } = await import('@aws-sdk/client-lambda');
   const name = functionName(target.environment, stem);
@@ -32,9 +37,9 @@ export async function configurationOf<Environment extends BaseEnvironment = Base
     };
   } catch (cause) {
     if (cause instanceof Error && cause.name === 'ResourceNotFoundException') {
-      throw new CommandError('failed', `${target.label} has no function ${name}: check AWS_PROFILE and --env`, {
-        cause,
-      });
+      const check = isTyped ? `the name (${stem}), AWS_PROFILE and --env` : 'AWS_PROFILE and --env';
+      const reason = `${target.label} has no function ${name}: check ${check}`;
+      throw new CommandError(isTyped ? 'refused' : 'failed', reason, { cause });
     }
     throw explain(cause, `read the configuration of ${name}`, target.label);
   }

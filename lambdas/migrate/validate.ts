@@ -8,6 +8,9 @@ import { messageOf } from '../../core/runtime/errors';
 import type { ValidateReport } from './contract';
 import type { PlanDependencies } from './plan';
 
+/** Schemas that only migrations of the platform fill. */
+const OWN_SCHEMAS = ['billing', 'operations'];
+
 /**
  * Compares the record of applied migrations with the files, and the schema with the one that those files make. Lists every
  * problem instead of refusing at the first; the database is only read.
@@ -35,7 +38,7 @@ export async function validateMigrations(
   if (problems.length === 0) {
     const expected = { connector, database, migrationsDirectory, version, startedAt: clock() };
     const structure = await checkStructure(client, expected);
-    problems.push(...structure.problems);
+    problems.push(...structure.problems, ...(await invalidIndexes(client)));
     if (structure.notChecked !== undefined) notChecked.push(structure.notChecked);
   } else {
     notChecked.push('the schema, whose migrations are not known for certain');
@@ -48,6 +51,20 @@ export async function validateMigrations(
     files: files.length,
     applied: journal.length,
   };
+}
+
+/** What a build without a transaction leaves when it fails: writes maintain the index, and no query uses it. */
+async function invalidIndexes(client: ClientBase): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT format('%I.%I', n.nspname, c.relname) AS name
+     FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE NOT x.indisvalid AND c.relkind = 'i' AND n.nspname = ANY ($1) ORDER BY 1`,
+    [OWN_SCHEMAS],
+  );
+  return rows.map(
+    ({ name }) =>
+      `The index ${name} is invalid: its build failed, or is under way. ops migrate apply builds that of a pending migration again; any other: DROP INDEX CONCURRENTLY ${name}`,
+  );
 }
 
 function problemsOfFile(file: MigrationFile): string[] {

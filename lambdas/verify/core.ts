@@ -1,10 +1,10 @@
-import type { ClientBase } from 'pg';
+import { type ClientBase, DatabaseError } from 'pg';
 import { listTables } from '../../core/archive/catalog';
 import { checkInvariants } from '../../core/restore/invariants';
 import type { DatabaseName } from '../../core/contract';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
-import { OperationError } from '../../core/runtime/errors';
+import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import { readJournal } from '../../core/migrations/journal';
 import { migrationStatus } from '../../core/migrations/runner';
 import { Checks } from './checks';
@@ -38,6 +38,7 @@ export interface VerifyDependencies {
  * rules of the domain, freshness, and foreign keys against every row. The report lists every problem, extensions that a restore may not make, and the checks for which there was no time. The database is only read, and
  * may be in use.
  *
+ * @throws InvalidRequestError when the server has no database of the name `targetDatabase`
  * @throws OperationError `wrong_database`, or `database_unavailable` (retryable)
  */
 export async function verifyDatabase(
@@ -91,7 +92,16 @@ export async function verifyDatabase(
       };
     },
     targetDatabase,
-  );
+  ).catch((error: unknown) => {
+    throw isUnknownDatabase(error) && targetDatabase !== undefined
+      ? new InvalidRequestError(`targetDatabase: the server has no database ${targetDatabase}: check the name`, error)
+      : error;
+  });
+}
+
+/** Whether the server answered, and has no database of the name that was asked for (SQLSTATE 3D000). */
+function isUnknownDatabase(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof DatabaseError && error.cause.code === '3D000';
 }
 
 interface SchemaFinding {

@@ -58,14 +58,16 @@ export const erase = defineCommand({
 });
 
 /** How to erase everybody again in databases that restores may have made. */
-function replays({ otherDatabases }: EraseReport, environment: string): string[] {
+function replays({ otherDatabases }: EraseReport, { environment, platform }: Context['target']): string[] {
   if (otherDatabases.length === 0) return [];
+  const local =
+    platform === undefined ? '' : ` --region ${platform.region} --endpoint-url ${platform.endpoints.lambda}`;
   return [
     'Other databases stay as they are. Drop each that a restore made, or erase everybody of the ledger there, with "continueFrom" of the answer until it is "done":',
     ...otherDatabases.map(({ toldApart, ...other }) => {
       const payload = JSON.stringify({ action: 'replay', ...other, dryRun: false });
       const doubt = toldApart ? '' : ' (not told apart: it may be of another environment)';
-      return `  ${other.targetDatabase}${doubt}: aws lambda invoke --function-name ${functionName(environment, 'erasure')} --cli-binary-format raw-in-base64-out --cli-read-timeout 0 --payload '${payload}' answer.json`;
+      return `  ${other.targetDatabase}${doubt}: aws lambda invoke --function-name ${functionName(environment, 'erasure')} --cli-binary-format raw-in-base64-out --cli-read-timeout 0${local} --payload '${payload}' answer.json`;
     }),
   ];
 }
@@ -95,7 +97,7 @@ function describe(report: EraseReport, { style, target }: Pick<Context, 'style' 
           ),
         ]
       : []),
-    ...replays(report, target.environment).map((line) => style.yellow(line)),
+    ...replays(report, target).map((line) => style.yellow(line)),
     ...(dryRun ? [] : [`${counted(reportsDeleted, 'object')} of row reports deleted`]),
     ...customers.map((customer) =>
       customer.startsWith(TILLED_PREFIX)

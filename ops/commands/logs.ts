@@ -27,7 +27,7 @@ export const logs = defineCommand({
   async run(context, { function: stem, since, errors, follow }) {
     const { clients, target, style, signal, now } = context;
     const client = await clients.cloudWatchLogs();
-    const { logGroup } = await configurationOf(context, stem);
+    const { logGroup } = await configurationOf(context, stem, { isTyped: true });
     const { paginateFilterLogEvents } = await import('@aws-sdk/client-cloudwatch-logs');
     const lines: string[] = [];
     const report: object[] = [];

@@ -15,6 +15,7 @@ export const metrics = defineCommand({
   effect: 'reads',
   changes: 'nothing.',
   json: 'a list of `{metric, dimensions, sum, mean, maximum, last, lastAt}`',
+  finding: 'what --service or --name asks for has published nothing in two weeks, or is misspelt',
   arguments: {},
   options: {
     service: optional(text('function'), 'Only metrics of this function, such as processor'),
@@ -52,7 +53,13 @@ export const metrics = defineCommand({
           MetricStat: { Metric, Stat, Period },
         })),
       );
-      if (queries.length === 0) return { report: [], lines: ['No metric was published'] };
+      if (queries.length === 0) {
+        const isNamed = service !== undefined || name !== undefined;
+        const lines = [
+          `No ${isNamed ? 'such metric' : 'metric'} was published in two weeks${isNamed ? '. Those there are: ops metrics' : ''}`,
+        ];
+        return { report: [], lines, exit: isNamed ? 'finding' : 'done' };
+      }
       const { MetricDataResults: results = [] } = await client.send(
         new GetMetricDataCommand({ StartTime: start, EndTime: end, MetricDataQueries: queries }),
         { abortSignal: signal },

@@ -8,9 +8,10 @@ import type {
 import { assertAtMostOne } from '../choices';
 import { defineCommand } from '../command';
 import { compareRows } from '../compare-rows';
+import type { Context } from '../context';
 import { CommandError } from '../errors';
-import type { Style } from '../print/style';
 import { table } from '../print/table';
+import { moment } from '../print/units';
 import { nextSteps, reportMoment } from '../row-moment';
 import { anyNumber, database, type Form, optional, required, several, sha256, text, time } from '../values';
 
@@ -154,15 +155,19 @@ export const rowsReport = defineCommand({
     // An instance has the schema of its moment; that an archive could not be migrated is a finding.
     const isUnmigrated = report.migrationFailed !== undefined && report.instance === null;
     const isFound = report.deleted + report.changed > 0 || isUnmigrated;
-    return { report, lines: describe(name, report, context.style), exit: isFound ? 'finding' : 'done' };
+    return { report, lines: describe(name, report, context), exit: isFound ? 'finding' : 'done' };
   },
 });
 
-function describe(name: DatabaseName, report: RowRecoveryReport, style: Style): string[] {
+function describe(
+  name: DatabaseName,
+  report: RowRecoveryReport,
+  { style, now }: Pick<Context, 'style' | 'now'>,
+): string[] {
   const { reportId, slot, instance: against, tables, related, firstIds, migrationFailed } = report;
   const rows = tables.map(({ table: each, compared, deleted, changed }) => [each, compared, deleted, changed]);
   return [
-    `Report ${reportId}, against ${against ?? `the archive of ${slot}`}`,
+    `Report ${reportId}, against ${against ?? `the archive of ${moment(slot, now())}`}`,
     ...table(['table', 'compared', 'deleted', 'changed'], rows, style),
     ...(migrationFailed === undefined
       ? []
@@ -171,6 +176,12 @@ function describe(name: DatabaseName, report: RowRecoveryReport, style: Style): 
       ? []
       : [style.yellow(`Belong to these rows, and were not compared: ${related.join(', ')}`)]),
     ...firstIds.map((id) => `  ${id}`),
-    ...(report.deleted + report.changed === 0 ? [] : nextSteps(name, reportId)),
+    ...(report.deleted + report.changed > 0
+      ? nextSteps(name, reportId)
+      : slot === null
+        ? []
+        : [
+            'Nothing is gone or differs since then. Rows that were lost earlier: an archive of before the loss, by --before',
+          ]),
   ];
 }

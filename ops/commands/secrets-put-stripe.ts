@@ -12,13 +12,13 @@ const SECRETS = {
   'signing-secret': {
     variable: 'STRIPE_SIGNING_SECRET_ARN',
     form: /^whsec_[A-Za-z0-9+/=_-]{8,}$/,
-    expected: 'a signing secret that begins with whsec_',
+    expected: 'a signing secret: whsec_, then 8 or more letters, digits or +/=_-',
     proof: 'ops webhooks send, or a test event from Stripe’s dashboard, is answered 200',
   },
   'api-key': {
     variable: 'STRIPE_API_SECRET_ARN',
     form: /^(rk|sk)_(live|test)_[A-Za-z0-9]{8,}$/,
-    expected: 'a key that begins with rk_live_, rk_test_, sk_live_ or sk_test_',
+    expected: 'a key that begins with rk_live_, rk_test_, sk_live_ or sk_test_, then has 8 or more letters or digits',
     proof: 'ops doctor',
   },
 } as const;

@@ -74,7 +74,10 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     does('See how far that is', 'recover status billing'),
     itself('Move billing to another server while it is in use, with a way back', '[move](move.md)'),
     does('Cut over, without stopping the application by hand', 'recover cut-over billing'),
-    does('Find what a deletion took', 'rows report billing billing.subscriptions billing.subscription_items'),
+    does(
+      'Find what a deletion took since the newest backup; since an older one by --before',
+      'rows report billing billing.subscriptions billing.subscription_items',
+    ),
     does(
       'The same to the second, of the last 35 days',
       'rows report billing billing.subscriptions billing.subscription_items --at 1h',

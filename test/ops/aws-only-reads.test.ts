@@ -73,6 +73,27 @@ test('metrics are summed over the span, by function', async () => {
   expect((await ops('metrics')).stdout).toMatch(/EventsProcessed +processor +10 +1.5 +5 +1 /);
 });
 
+test('a service or metric that has published nothing is a finding, and no metric at all is none', async () => {
+  cloudWatch.on(ListMetricsCommand).resolves({ Metrics: [] });
+  expect(await ops('metrics --service procesor')).toMatchObject({
+    status: 1,
+    stdout: 'No such metric was published in two weeks. Those there are: ops metrics\n',
+  });
+  expect((await ops('metrics')).status).toBe(0);
+});
+
+test('a function whose name is misspelt has no log: the name is to be checked first', async () => {
+  const missing = Object.assign(new Error('no such function'), { name: 'ResourceNotFoundException' });
+  lambda.on(GetFunctionConfigurationCommand).rejects(missing);
+  const { status, stderr } = await ops('logs procesor');
+  expect([status, stderr]).toEqual([
+    3,
+    expect.stringContaining(
+      'has no function BillingOps-dev-procesor: check the name (procesor), AWS_PROFILE and --env',
+    ),
+  ]);
+});
+
 describe('a recovery that runs', () => {
   beforeEach(() => {
     sfn.on(ListExecutionsCommand).resolves({ executions: [{ executionArn: EXECUTION }] as never });

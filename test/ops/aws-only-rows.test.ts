@@ -148,6 +148,29 @@ test.each([
   expect(requests).toEqual([{ action: 'report', database: 'billing', instance, tables: ['billing.customers'] }]);
 });
 
+test('a report that finds nothing says how old the archive is, and to look further back', async () => {
+  const { InvokeCommand } = await import('@aws-sdk/client-lambda');
+  const answer = JSON.stringify({
+    reportId: '20261121T123001Z-00000001',
+    database: 'billing',
+    slot: '2026-11-21T12:29:00.000Z',
+    instance: null,
+    createdAt: '2026-11-21T12:30:01Z',
+    tables: [{ table: 'billing.customers', compared: 7, deleted: 0, changed: 0 }],
+    deleted: 0,
+    changed: 0,
+    related: [],
+    rowsKey: 'rows.jsonl',
+    complete: true,
+    firstIds: [],
+  });
+  lambda.on(InvokeCommand).resolves({ StatusCode: 200, Payload: { transformToString: () => answer } as never });
+  const { status, stdout } = await ops('rows report billing billing.customers');
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/, against the archive of 2026-11-21 12:29:00Z \(.+\)\n/);
+  expect(stdout).toMatch(/\nNothing is gone or differs since then\. .+ by --before\n$/);
+});
+
 test.each([
   ['an archive', '2026-11-21T06:00:00Z', '--before 2026-11-21T09:00:00Z', '--from-archive 2026-11-21T06:00:00Z '],
   ['an instance', null, '--from-instance main-before-1', ''],

@@ -1,8 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
 import { contract, type EraseReport } from '../../lambdas/erasure/contract';
 import { runOps } from './run-ops';
 import { wordsOf } from './runbook-lines';
+import { writePlatformFile } from './write-platform-file';
 
 const PLAN: EraseReport = {
   action: 'erase',
@@ -22,13 +26,13 @@ const PLAN: EraseReport = {
 };
 
 const lambda = mockClient(LambdaClient);
-const plan = (changes: Partial<EraseReport>) => {
+const plan = (changes: Partial<EraseReport>, environment: Readonly<Record<string, string>> = {}, name = 'dev') => {
   lambda.on(GetFunctionConfigurationCommand).resolves({});
   lambda.on(InvokeCommand).callsFake(async ({ Payload }: { Payload: string }) => {
     contract.request.parse(JSON.parse(Payload));
     return { Payload: { transformToString: () => JSON.stringify({ ...PLAN, ...changes }) } };
   });
-  return runOps([...wordsOf('erase --customer cus_1 --dry-run'), '--env', 'dev']);
+  return runOps([...wordsOf('erase --customer cus_1 --dry-run'), '--env', name], { environment });
 };
 
 test('erase says that the main database keeps everything where no hook is configured, and what is wrong with those that are', async () => {
@@ -60,4 +64,16 @@ test('erase names databases that restores may have kept, and what erases the per
   expect(kept.stdout).toMatch(
     /^ {2}billing_other \(not told apart: it may be of another environment\): aws lambda invoke /m,
   );
+});
+
+test('on the local platform, what erases a person elsewhere names the address that the platform listens at', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'ops-erase-'));
+  try {
+    writePlatformFile(folder, 'http://127.0.0.1:9', { pid: process.pid, startedAt: 'now' });
+    const otherDatabases = [{ database: 'billing', targetDatabase: 'billing_check', toldApart: true }] as const;
+    const { stdout } = await plan({ otherDatabases: [...otherDatabases] }, { OPS_LOCAL_FOLDER: folder }, 'local');
+    expect(stdout).toContain(' --region eu-central-1 --endpoint-url http://127.0.0.1:9 --payload ');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -29,6 +29,22 @@ test('the last migration is taken back once, with its record, and can be applied
   expect((await site.validate()).problems).toEqual([]);
 });
 
+test('an index that was left invalid by its build is a problem of the schema', async () => {
+  await site.client.query(
+    `INSERT INTO billing.customers (id, first_seen_at) VALUES ('one', 'epoch'), ('two', 'epoch')`,
+  );
+  const build = 'CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS customers_seen ON billing.customers (first_seen_at)';
+  await site.add('index_customers', `-- No transaction\n${build};`, 'DROP INDEX IF EXISTS billing.customers_seen;');
+  await expect(site.apply()).rejects.toMatchObject({ code: 'migration_failed' });
+  expect((await site.validate()).problems).toEqual([
+    expect.stringMatching(/^The index billing\.customers_seen is invalid: its build failed, or is under way\. /),
+  ]);
+
+  await site.client.query(`DELETE FROM billing.customers WHERE id = 'two'`);
+  await site.apply();
+  expect((await site.validate()).problems).toEqual([]);
+});
+
 test('a down part that fails changes nothing', async () => {
   const name = await site.add(
     'create_notes',

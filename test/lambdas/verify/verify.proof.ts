@@ -203,6 +203,13 @@ test('verification takes what an operator added for no problem', async () => {
   expect(await verify()).toMatchObject({ sound: true, problems: [] });
 });
 
+test('verification names a database that the server does not have', async () => {
+  await expect(verify({ targetDatabase: 'billing_chek' })).rejects.toMatchObject({
+    code: 'invalid_request',
+    message: 'targetDatabase: the server has no database billing_chek: check the name',
+  });
+});
+
 test('verification refuses a main database in the place of billing', async () => {
   const main = await createTestDatabase('main');
   try {
