@@ -141,7 +141,8 @@ async function readLedger(
      GROUP BY currency ORDER BY currency`,
   );
   const erasures = await client.query<{ open: number; since: Date | null }>(
-    'SELECT count(*)::int AS open, min(erased_at) AS since FROM billing.erasures WHERE finished_at IS NULL',
+    `SELECT count(*)::int AS open, min(erased_at) AS since FROM billing.erasures
+     WHERE finished_at IS NULL OR main_at IS NULL OR reports_at IS NULL`,
   );
   const [counts] = events.rows;
   const [run] = runs.rows;

@@ -85,7 +85,7 @@ test('the status has the counts of the ledger and the queues, and the ages of se
     `INSERT INTO operations.maintenance_runs (task, started_at, finished_at, outcome, result, error)
      VALUES ('vacuum', '2026-11-08T08:00:00Z', now(), 'done', '{}', NULL), ('vacuum', '2026-11-15T08:00:00Z', now(), 'partial', '{}', NULL),
        ('vacuum', '2026-11-22T08:00:00Z', now(), 'failed', NULL, 'why'), ('sizes', '2026-11-15T08:00:00Z', NULL, 'running', NULL, NULL);
-     INSERT INTO billing.erasures (id, erased_at, finished_at) VALUES ('1', '2026-11-01Z', now()), ('2', '2026-11-20Z', NULL)`,
+     INSERT INTO billing.erasures (id, erased_at, finished_at, main_at, reports_at) VALUES ('1', '2026-11-01Z', now(), now(), now()), ('2', '2026-11-20Z', now(), now(), NULL), ('3', '2026-11-21Z', NULL, now(), now())`,
   );
 
   expect(await ask({ action: 'status' })).toMatchObject({
@@ -111,7 +111,7 @@ test('the status has the counts of the ledger and the queues, and the ages of se
     queues: { waiting: 0, parked: 1 },
     reconciliation: null,
     money: { failedSubscriptionsPercent: 0, refundsToday: [] },
-    erasures: { open: 1, since: '2026-11-20T00:00:00.000Z' },
+    erasures: { open: 2, since: '2026-11-20T00:00:00.000Z' },
     secrets: expect.arrayContaining([{ secret: 'stripe-api', changedAt: '2026-11-01T00:00:00.000Z' }]),
     problems: [],
   });
