@@ -172,3 +172,10 @@ export interface MainDatabaseEnvironment {
   /** Who makes its tables: the migrations of this repository, or another tool. @default here */
   readonly MAIN_DATABASE_MANAGED?: DatabaseManagement;
 }
+
+/**
+ * Whether a status looked up a subject, such as `archives of billing`: its problems begin with the subject and a colon. What was
+ * not looked up is null there, as what there is none of is.
+ */
+export const isLookedUp = (problems: readonly string[], subject: string): boolean =>
+  !problems.some((problem) => problem.startsWith(`${subject}: `));

@@ -3,6 +3,7 @@ import type { ClientBase } from 'pg';
 import * as z from 'zod';
 import {
   DRILL_LIMIT_DAYS,
+  isLookedUp,
   MAINTENANCE_GRACE_DAYS,
   maintenancePeriods,
   RECONCILIATION_LIMIT_HOURS,
@@ -136,8 +137,7 @@ async function readJobs(dependencies: ApiDependencies, limitMs: number): Promise
 
 function jobsOfDatabase(found: Status['databases'][number], problems: Status['problems'], now: number): readonly Job[] {
   const { database, newestArchive, archiveLimitSeconds, lastDrill, madeAt, maintenance } = found;
-  // What could not be looked up is null, too, and named among the problems.
-  const isKnown = (subject: string) => !problems.some((problem) => problem.startsWith(`${subject}: `));
+  const isKnown = (subject: string) => isLookedUp(problems, subject);
   const proven = lastDrill !== null && ['passed', 'slow'].includes(lastDrill.outcome) ? lastDrill.startedAt : null;
   const due = { now, madeAt };
   return [

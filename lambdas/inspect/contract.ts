@@ -115,7 +115,11 @@ const status = {
       .optional()
       .describe('How many erasures of people began and are not finished, and when the oldest began; absent for none.'),
     secrets: z.array(z.strictObject({ secret: secretNames, changedAt: isoTime.nullable() })),
-    problems: z.array(z.string()).describe('What could not be looked up, and why. The rest of the answer holds.'),
+    problems: z
+      .array(z.string())
+      .describe(
+        'What could not be looked up, and why: `billing`, `main`, `archives of <database>`, `ledger`, `queues` or `secret <name>`, a colon, the reason. Of these, null means unknown. The rest of the answer holds.',
+      ),
   }),
 };
 

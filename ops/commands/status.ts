@@ -1,3 +1,4 @@
+import { isLookedUp } from '../../core/contract';
 import { amountText } from '../../core/runtime/money';
 import { drillOutcome } from '../../core/restore/contract';
 import type { InspectionReport } from '../../lambdas/inspect/contract';
@@ -39,7 +40,7 @@ export const status = defineCommand({
   },
 });
 
-function databasesOf({ databases }: Status, { style, now }: Context): string[] {
+function databasesOf({ databases, problems }: Status, { style, now }: Context): string[] {
   const rows = databases.map(({ database, sizeBytes, connectionsPercent, schemaVersion, newestArchive, lastDrill }) => [
     database,
     sizeBytes === null ? null : bytes(sizeBytes),
@@ -47,26 +48,33 @@ function databasesOf({ databases }: Status, { style, now }: Context): string[] {
     schemaVersion,
     moment(newestArchive, now()),
     lastDrill === null
-      ? 'none yet'
+      ? isLookedUp(problems, database)
+        ? 'none yet'
+        : null
       : `${drillOutcome(lastDrill.outcome, lastDrill.findings)}, ${moment(lastDrill.startedAt, now())}`,
   ]);
   return table(['database', 'size', 'connections', 'schema', 'newest archive', 'last drill'], rows, style);
 }
 
-function pipelineOf({ events, queues, reconciliation, money }: Status, { style, now }: Context): string[] {
+function pipelineOf({ events, queues, reconciliation, money, problems }: Status, { style, now }: Context): string[] {
   const at = now();
+  // What the database does not say hides nothing of the queues, which matter most then.
+  const counts = (ledger: number | undefined, queue: number | undefined, where: string) =>
+    `${ledger ?? '–'} in the ledger, ${queue ?? '–'} ${where}`;
   const refunds = money?.refundsToday.map(
     ({ currency, refunds: count, amount }) => `${count} (${amountText(amount, currency)})`,
   );
   return fields(
     [
       ['events', events && `${events.lastHour} in the last hour, the newest ${moment(events.newestAt, at)}`],
-      ['failed', events && `${events.failed} in the ledger, ${queues?.parked ?? '–'} parked`],
-      ['waiting', events && `${events.unfinished} in the ledger, ${queues?.waiting ?? '–'} in the queue`],
+      ['failed', counts(events?.failed, queues?.parked, 'parked')],
+      ['waiting', counts(events?.unfinished, queues?.waiting, 'in the queue')],
       [
         'reconciliation',
         reconciliation === null
-          ? 'none yet'
+          ? isLookedUp(problems, 'ledger')
+            ? 'none yet'
+            : null
           : `${reconciliation.status}, ${moment(reconciliation.startedAt, at)}; complete ${moment(reconciliation.completeAt, at)}`,
       ],
       ['failing payments', money && `${money.failedSubscriptionsPercent.toFixed(1)} % of subscriptions`],
@@ -78,7 +86,8 @@ function pipelineOf({ events, queues, reconciliation, money }: Status, { style, 
 
 /** What needs attention, each with the command that continues. */
 function findingsOf({ databases, events, queues, erasures, problems }: Status, now: Date): string[] {
-  const overdue = databases.filter(({ newestArchive, archiveLimitSeconds }) => {
+  const overdue = databases.filter(({ database, newestArchive, archiveLimitSeconds }) => {
+    if (!isLookedUp(problems, `archives of ${database}`)) return false;
     const age = newestArchive === null ? Infinity : (now.getTime() - Date.parse(newestArchive)) / 1000;
     return age > archiveLimitSeconds;
   });

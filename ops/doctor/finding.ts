@@ -14,6 +14,8 @@ export interface Finding {
 export const good = (check: string, detail: string): Finding => ({ check, state: 'good', detail, fix: null });
 /** A check that found something, with what to do. */
 export const wrong = (check: string, detail: string, fix: string): Finding => ({ check, state: 'wrong', detail, fix });
+/** A check that could not be made, with why. */
+export const skipped = (check: string, detail: string): Finding => ({ check, state: 'skipped', detail, fix: null });
 /** A check by its outcome. */
 export const judged = (check: string, isGood: boolean, detail: string, fix: string): Finding =>
   isGood ? good(check, detail) : wrong(check, detail, fix);
@@ -24,7 +26,7 @@ export function failureOf(check: string, error: unknown, { target }: Context): F
   const isElsewhere =
     error instanceof CommandError && exit === 'refused' && message.startsWith('The local platform has no ');
   return isElsewhere && target.platform !== undefined
-    ? { check, state: 'skipped', detail: message, fix: null }
+    ? skipped(check, message)
     : wrong(check, message, 'The line says what to do; then run ops doctor again');
 }
 

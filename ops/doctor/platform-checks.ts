@@ -1,19 +1,23 @@
-import { DRILL_LIMIT_DAYS, RECONCILIATION_LIMIT_HOURS, type DatabaseName } from '../../core/contract';
+import { DRILL_LIMIT_DAYS, isLookedUp, RECONCILIATION_LIMIT_HOURS, type DatabaseName } from '../../core/contract';
 import { drillOutcome } from '../../core/restore/contract';
 import type { InspectionReport } from '../../lambdas/inspect/contract';
 import type { Context } from '../context';
-import { type Finding, good, judged, wrong } from './finding';
+import { type Finding, good, judged, skipped, wrong } from './finding';
 import { daysSince } from '../limits';
 import { describeOpen, OPEN_ERASURE_FIX } from '../open-erasures';
 import { bytes, counted, moment, span } from '../print/units';
 import { listAlarms } from '../list-alarms';
 
 type Status = InspectionReport<'status'>;
+type Database = Status['databases'][number];
 
 /** Connections from which new functions are about to be refused, as for the alarm. */
 const CONNECTIONS_LIMIT_PERCENT = 80;
 
 const DRILL_FINDINGS_GUIDE = 'docs/runbook.md#restore-drill-findings';
+
+/** The problem of the status says why. */
+const UNKNOWN = 'could not be looked up';
 
 /** Findings of a status. */
 export function judgeStatus(
@@ -23,10 +27,11 @@ export function judgeStatus(
 ): Finding[] {
   return [
     ...status.problems.map((problem) => wrong('status', problem, 'ops logs inspect --errors')),
-    ...status.databases.flatMap((each) => judgeDatabase(each, DRILL_LIMIT_DAYS, now)),
-    ...judgePipeline(status, RECONCILIATION_LIMIT_HOURS, now),
+    ...status.databases.flatMap((each) => judgeDatabase(each, status.problems, now)),
+    ...judgePipeline(status, now),
     ...(status.erasures ? [wrong('erasures', describeOpen(status.erasures, now), OPEN_ERASURE_FIX)] : []),
     ...status.secrets.map(({ secret, changedAt }) => {
+      if (!isLookedUp(status.problems, `secret ${secret}`)) return skipped(`secret ${secret}`, UNKNOWN);
       const isPassword = !secret.startsWith('stripe-');
       const limit = limits.SECRET_ROTATION_DAYS + (isPassword ? limits.ROTATION_GRACE_DAYS : 0);
       const age = changedAt === null ? Infinity : daysSince(changedAt, now);
@@ -38,19 +43,8 @@ export function judgeStatus(
   ];
 }
 
-function judgeDatabase(
-  {
-    database,
-    sizeBytes,
-    connectionsPercent,
-    newestArchive,
-    archiveLimitSeconds,
-    lastDrill,
-  }: Status['databases'][number],
-  drillLimitDays: number,
-  now: Date,
-): Finding[] {
-  const archiveAge = newestArchive === null ? Infinity : (now.getTime() - Date.parse(newestArchive)) / 1000;
+function judgeDatabase(each: Database, problems: Status['problems'], now: Date): Finding[] {
+  const { database, sizeBytes, connectionsPercent, lastDrill } = each;
   return [
     ...(connectionsPercent === null
       ? []
@@ -62,34 +56,37 @@ function judgeDatabase(
             `ops connections ${database}`,
           ),
         ]),
-    judged(
-      `archive of ${database}`,
-      archiveAge <= archiveLimitSeconds,
-      newestArchive === null ? 'there is none' : `${moment(newestArchive, now)}, limit ${span(archiveLimitSeconds)}`,
-      `ops backup ${database}`,
-    ),
-    judgeDrill(database, lastDrill, drillLimitDays, now),
+    judgeArchive(each, problems, now),
+    isLookedUp(problems, database) ? judgeDrill(database, lastDrill, now) : skipped(`drill of ${database}`, UNKNOWN),
   ];
 }
 
-function judgeDrill(
-  database: DatabaseName,
-  drill: Status['databases'][number]['lastDrill'],
-  limitDays: number,
+function judgeArchive(
+  { database, newestArchive, archiveLimitSeconds }: Database,
+  problems: Status['problems'],
   now: Date,
 ): Finding {
+  const check = `archive of ${database}`;
+  if (!isLookedUp(problems, `archives of ${database}`)) return skipped(check, UNKNOWN);
+  const age = newestArchive === null ? Infinity : (now.getTime() - Date.parse(newestArchive)) / 1000;
+  const limit = `limit ${span(archiveLimitSeconds)}`;
+  const detail = newestArchive === null ? 'there is none' : `${moment(newestArchive, now)}, ${limit}`;
+  return judged(check, age <= archiveLimitSeconds, detail, `ops backup ${database}`);
+}
+
+function judgeDrill(database: DatabaseName, drill: Database['lastDrill'], now: Date): Finding {
   const check = `drill of ${database}`;
   const again = `ops drill ${database}`;
   if (drill === null) return wrong(check, 'there was none', again);
   const { outcome, findings, startedAt } = drill;
   const detail = `${drillOutcome(outcome, findings)}, ${moment(startedAt, now)}`;
-  const isInTime = outcome === 'passed' && daysSince(startedAt, now) <= limitDays;
+  const isInTime = outcome === 'passed' && daysSince(startedAt, now) <= DRILL_LIMIT_DAYS;
   return findings === null
     ? judged(check, isInTime, detail, again)
     : wrong(check, `${detail}: ${findings}`, `${DRILL_FINDINGS_GUIDE}, then ${again}`);
 }
 
-function judgePipeline({ events, queues, reconciliation }: Status, limitHours: number, now: Date): Finding[] {
+function judgePipeline({ events, queues, reconciliation, problems }: Status, now: Date): Finding[] {
   const completeAt = reconciliation?.completeAt ?? null;
   const hours = completeAt === null ? Infinity : daysSince(completeAt, now) * 24;
   return [
@@ -119,12 +116,16 @@ function judgePipeline({ events, queues, reconciliation }: Status, limitHours: n
             'ops webhooks redrive --dry-run',
           ),
         ]),
-    judged(
-      'reconciliation',
-      hours <= limitHours,
-      completeAt === null ? 'none was complete yet' : `complete ${moment(completeAt, now)}, limit ${limitHours} h`,
-      'ops reconcile',
-    ),
+    isLookedUp(problems, 'ledger')
+      ? judged(
+          'reconciliation',
+          hours <= RECONCILIATION_LIMIT_HOURS,
+          completeAt === null
+            ? 'none was complete yet'
+            : `complete ${moment(completeAt, now)}, limit ${RECONCILIATION_LIMIT_HOURS} h`,
+          'ops reconcile',
+        )
+      : skipped('reconciliation', UNKNOWN),
   ];
 }
 
