@@ -85,7 +85,9 @@ const status = {
         failed: z.int().describe('Events of the ledger that could not be applied.'),
         unfinished: z.int().describe('Events of the ledger that were received and not yet applied.'),
         lastHour: z.int().describe('Events that happened at the provider in the last hour, without the canary.'),
-        newestAt: isoTime.nullable().describe('ISO time at which the newest one was received; null before the first.'),
+        newestAt: isoTime
+          .nullable()
+          .describe('ISO time at which the newest one happened at the provider; null before the first.'),
       })
       .nullable(),
     queues: z

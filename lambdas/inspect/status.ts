@@ -125,7 +125,7 @@ async function readLedger(
     `SELECT count(*) FILTER (WHERE status = 'failed')::int AS failed,
        count(*) FILTER (WHERE status IN ('received', 'processing'))::int AS unfinished,
        (SELECT count(*) FROM billing.webhook_events WHERE occurred_at > now() - interval '1 hour' AND type <> $1)::int AS last_hour,
-       (SELECT received_at FROM billing.webhook_events WHERE type <> $1 ORDER BY occurred_at DESC LIMIT 1) AS newest_at
+       (SELECT occurred_at FROM billing.webhook_events WHERE type <> $1 ORDER BY occurred_at DESC LIMIT 1) AS newest_at
      FROM billing.webhook_events WHERE status IN ('received', 'processing', 'failed')`,
     // The platform's own say nothing about the provider.
     [CANARY_EVENT.type],

@@ -66,7 +66,7 @@ function pipelineOf({ events, queues, reconciliation, money, problems }: Status,
   );
   return fields(
     [
-      ['events', events && `${events.lastHour} in the last hour, the newest ${moment(events.newestAt, at)}`],
+      ['events', events && `${events.lastHour} in the last hour, ${newestOf(events.newestAt, at)}`],
       ['failed', counts(events?.failed, queues?.parked, 'parked')],
       ['waiting', counts(events?.unfinished, queues?.waiting, 'in the queue')],
       [
@@ -83,6 +83,10 @@ function pipelineOf({ events, queues, reconciliation, money, problems }: Status,
     style,
   );
 }
+
+/** By the time at which it happened at the provider: it may have been delivered much later. */
+const newestOf = (happenedAt: string | null, now: Date): string =>
+  happenedAt === null ? 'none before' : `the newest happened ${moment(happenedAt, now)}`;
 
 /** What needs attention, each with the command that continues. */
 function findingsOf({ databases, events, queues, erasures, problems }: Status, now: Date): string[] {

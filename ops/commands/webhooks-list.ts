@@ -1,14 +1,14 @@
 import { defineCommand } from '../command';
 import { inspect } from '../inspect';
 import { table } from '../print/table';
-import { moment } from '../print/units';
+import { moment, span } from '../print/units';
 import { oneOf, optional, text, time, wholeNumber } from '../values';
 
 export const webhooksList = defineCommand({
   name: 'webhooks list',
   summary: 'Lists events of the ledger, the newest first',
   details:
-    'Object, customer, subscription and app of each are in `--json` and in `ops webhooks show`: the lines are as wide as a terminal without them.',
+    'The newest are those that happened last at the provider: `received` says how much later each arrived, and `--since` chooses by that. Object, customer, subscription and app of each are in `--json` and in `ops webhooks show`: the lines are as wide as a terminal without them.',
   effect: 'reads',
   changes: 'nothing.',
   json: 'the report `events` of `lambdas/inspect/contract.ts`',
@@ -31,16 +31,18 @@ export const webhooksList = defineCommand({
   ],
   async run(context, options) {
     const report = await inspect(context, 'events', options);
-    const rows = report.events.map(({ id, type, status, attempts, source, receivedAt, error }) => [
+    const rows = report.events.map(({ id, type, status, attempts, source, occurredAt, receivedAt, error }) => [
       id,
       type,
       status,
       attempts,
       source,
-      moment(receivedAt, context.now()),
+      moment(occurredAt, context.now()),
+      // The provider's clock may be ahead.
+      `${span(Math.max(0, Date.parse(receivedAt) - Date.parse(occurredAt)) / 1000)} later`,
       error ?? '',
     ]);
-    const headings = ['event', 'type', 'status', 'attempts', 'source', 'received', 'error'];
+    const headings = ['event', 'type', 'status', 'attempts', 'source', 'happened', 'received', 'error'];
     const found = rows.length === 0 ? ['No event matches'] : table(headings, rows, context.style);
     const more = report.next === null ? [] : [`Older ones: the same command with --before ${report.next}`];
     return { report, lines: [...found, ...more] };

@@ -8,6 +8,8 @@ import { moment } from '../print/units';
 export const webhooksStatus = defineCommand({
   name: 'webhooks status',
   summary: 'Counts the events that failed, wait or are parked',
+  details:
+    'Counts of the last hour, and the newest, are by the time at which events happened at the provider. After an outage, what the provider delivers again is older than that: `ops webhooks list --since 1h` lists what arrived.',
   effect: 'reads',
   changes: 'nothing.',
   json: '`events` and `queues` of the report `status` of `lambdas/inspect/contract.ts`, with the `problems` of both',
@@ -26,7 +28,7 @@ export const webhooksStatus = defineCommand({
         ...fields(
           [
             ['last hour', events?.lastHour],
-            ['newest', moment(events?.newestAt, context.now())],
+            ['newest', events?.newestAt && `happened ${moment(events.newestAt, context.now())}`],
             ['failed', events?.failed],
             ['unfinished', events?.unfinished],
             ['in the queue', queues?.waiting],

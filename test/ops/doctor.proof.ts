@@ -246,7 +246,7 @@ test('the log of a function is printed, and its errors alone', async () => {
 test('the metrics that a function logged are summed', async () => {
   const { status, stdout } = await ops('metrics --service backup --name BackupSucceeded --since 1h');
   expect([status, stdout]).toEqual([0, expect.stringMatching(/^BackupSucceeded .*\bbilling\b/m)]);
-  expect((await json('metrics --service nowhere')).report).toEqual([]);
+  expect((await json('metrics --name NoSuchMetric')).report).toEqual([]);
 });
 
 /** Each fault with the line that names it and the fix beneath. */
