@@ -170,7 +170,10 @@ test('sizes and connections of a database are listed', async () => {
 
 test('parked messages and failed requests are looked at, and forgotten once the function is named', async () => {
   expect(await ops('webhooks parked')).toMatchObject({ status: 0, stdout: 'Nothing is parked\n' });
-  expect(await ops('failures list backup')).toMatchObject({ status: 0, stdout: 'No request to backup has failed\n' });
+  expect(await ops('failures list backup')).toMatchObject({
+    status: 0,
+    stdout: 'None is kept. What failed on the local platform: ops logs backup --errors\n',
+  });
   const failure = { requestPayload: { database: 'billing' }, responsePayload: { errorMessage: 'S3 is away' } };
   await sendTo(await queueUrl('BillingOps-local-backup-failures'), JSON.stringify(failure));
 
