@@ -4,7 +4,7 @@ import { checkInvariants } from '../../core/restore/invariants';
 import type { DatabaseName } from '../../core/contract';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
-import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
+import { OperationError } from '../../core/runtime/errors';
 import { readJournal } from '../../core/migrations/journal';
 import { migrationStatus } from '../../core/migrations/runner';
 import { Checks } from './checks';
@@ -38,8 +38,7 @@ export interface VerifyDependencies {
  * rules of the domain, freshness, and foreign keys against every row. The report lists every problem, extensions that a restore may not make, and the checks for which there was no time. The database is only read, and
  * may be in use.
  *
- * @throws InvalidRequestError when the server has no database of the name `targetDatabase`
- * @throws OperationError `wrong_database`, or `database_unavailable` (retryable)
+ * @throws OperationError `wrong_database`, also when the server has no database of the name `targetDatabase`, or `database_unavailable` (retryable)
  */
 export async function verifyDatabase(
   { connector, migrationsDirectory, clock, remainingMs = () => Infinity }: VerifyDependencies,
@@ -94,7 +93,9 @@ export async function verifyDatabase(
     targetDatabase,
   ).catch((error: unknown) => {
     throw isUnknownDatabase(error) && targetDatabase !== undefined
-      ? new InvalidRequestError(`targetDatabase: the server has no database ${targetDatabase}: check the name`, error)
+      ? new OperationError('wrong_database', `The server has no database ${targetDatabase}: check the name`, {
+          cause: error,
+        })
       : error;
   });
 }

@@ -205,8 +205,8 @@ test('verification takes what an operator added for no problem', async () => {
 
 test('verification names a database that the server does not have', async () => {
   await expect(verify({ targetDatabase: 'billing_chek' })).rejects.toMatchObject({
-    code: 'invalid_request',
-    message: 'targetDatabase: the server has no database billing_chek: check the name',
+    code: 'wrong_database',
+    message: 'The server has no database billing_chek: check the name',
   });
 });
 
