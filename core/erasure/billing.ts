@@ -4,6 +4,7 @@ import { retryingDeadlocks } from '../database/retry-deadlocks';
 import { OperationError } from '../runtime/errors';
 import { FORGET_CARD_ROWS } from './card-rows';
 import { SWEPT_TABLE_NAMES, type SweptTableName } from './contract';
+import { type DrainOptions, drainTransactions } from './drain';
 import type { Erasures, LedgerEntry } from './ledger';
 
 /** Rows that one statement goes through: more keep locks of rows for longer, fewer take more round trips. */
@@ -55,6 +56,9 @@ export interface SweepLimits {
   /** Asked before each page. @default always */
   readonly hasTime?: (() => boolean) | undefined;
 }
+
+/** @default of `whatNext`: to end them, and to repeat the request */
+export type SweepOptions = SweepLimits & Partial<Pick<DrainOptions, 'whatNext'>>;
 
 /** What a sweep did. */
 export interface Sweep {
@@ -146,15 +150,21 @@ async function plant(client: ClientBase, { id, erasedAt, subjects }: LedgerEntry
  * Goes through every row of billing and reduces those of erased people, then through all again for rows that refer to objects which
  * were found meanwhile, until no row leads to another. Each page is a transaction of its own, so it can be killed at any time; another
  * sweep finds the rest.
+ *
+ * @throws OperationError `database_busy` (retryable) naming transactions that stay open where it begins to look for objects
  */
 export async function sweepBilling(
   client: ClientBase,
-  { from = null, hasTime = () => true }: SweepLimits = {},
+  { from = null, hasTime = () => true, whatNext = 'End them, and repeat the request' }: SweepOptions = {},
 ): Promise<Sweep> {
   const reduced: Record<string, number> = {};
   let begin = from;
   for (;;) {
     const seeker = begin?.seeker;
+    // One that looked for an object before it was known stores rows that refer to it in full, perhaps behind the position of the pass.
+    if (seeker !== undefined && begin?.table === SWEPT_TABLE_NAMES[0] && begin.after === null) {
+      await drainTransactions(client, { whatNext });
+    }
     // Not found where a restore was begun by code that named the table otherwise: then from the beginning.
     const first = SWEPT_TABLES.findIndex(({ name }) => name === begin?.table);
     for (const swept of SWEPT_TABLES.slice(Math.max(first, 0))) {
@@ -184,17 +194,18 @@ export async function sweepBilling(
  */
 export async function beginSeeking(client: ClientBase): Promise<SweepPosition<SweptTableName> | null> {
   const seeker = randomUUID();
-  const { rowCount } = await client.query(
-    'UPDATE billing.erased_objects SET seekers = seekers || $1::uuid WHERE NOT sought',
-    [seeker],
+  const { rowCount } = await retryingDeadlocks(() =>
+    client.query('UPDATE billing.erased_objects SET seekers = seekers || $1::uuid WHERE NOT sought', [seeker]),
   );
   return rowCount === 0 ? null : { seeker, table: SWEPT_TABLE_NAMES[0], after: null };
 }
 
 async function endSeeking(client: ClientBase, seeker: string): Promise<void> {
-  await client.query(
-    `UPDATE billing.erased_objects SET sought = true, seekers = '{}' WHERE NOT sought AND $1 = ANY (seekers)`,
-    [seeker],
+  await retryingDeadlocks(() =>
+    client.query(
+      `UPDATE billing.erased_objects SET sought = true, seekers = '{}' WHERE NOT sought AND $1 = ANY (seekers)`,
+      [seeker],
+    ),
   );
 }
 

@@ -28,6 +28,8 @@ export interface ReplayOptions extends SweepLimits {
   readonly known?: readonly string[];
 }
 
+const NOT_HANDED_OVER = 'Nothing was handed over: end them, and repeat the request';
+
 /** What one call did of a replay. */
 export interface Replay extends Sweep {
   /** `false`: call again from where this one stopped. Nothing of the database may be handed over before. */
@@ -58,15 +60,19 @@ export async function replayErasures(
   if (from === null) {
     await plantTombstones(client, erasures);
     const begun = await beginSweep(client);
-    if (begun.open === 0) {
+    sweep = begun.sweep;
+    if (begun.open > 0) await drainTransactions(client, { whatNext: NOT_HANDED_OVER });
+    else {
       // An event that came after the last sweep may have an object that an earlier one names.
       begin = await beginSeeking(client);
       if (begin === null) return completed({});
     }
-    sweep = begun.sweep;
-    await drainTransactions(client, { whatNext: 'Nothing was handed over: end them, and repeat the request' });
   }
-  const { reduced, continueFrom: next } = await sweepBilling(client, { from: begin, hasTime });
+  const { reduced, continueFrom: next } = await sweepBilling(client, {
+    from: begin,
+    hasTime,
+    whatNext: NOT_HANDED_OVER,
+  });
   if (next !== null) return { reduced, continueFrom: { sweep, ...next }, done: false };
   await finishErasures(client, sweep, reduced);
   // After a sweep of several calls, another looks from the begin for people who were erased meanwhile.

@@ -166,7 +166,11 @@ async function carryOut(
     ({ sweep } = await beginSweep(billing));
     await drainTransactions(billing, { whatNext: HALF_DONE });
   }
-  const { reduced, continueFrom: next } = await sweepBilling(billing, { from, hasTime: () => remainingMs() > 0 });
+  const { reduced, continueFrom: next } = await sweepBilling(billing, {
+    from,
+    hasTime: () => remainingMs() > 0,
+    whatNext: HALF_DONE,
+  });
   const tables = counts('billing', reduced);
   if (next !== null) {
     return { erasureId, tables, reportsDeleted: 0, otherDatabases: [], continueFrom: positionOf({ sweep, ...next }) };

@@ -47,6 +47,15 @@ describe('a sweep that meets a transaction with the same rows in another order',
     expect(await placesOf(client(), one.marker)).toEqual([]);
   });
 
+  test('of billing gives way to another sweep that marks the same objects', async () => {
+    await client().query(`INSERT INTO billing.erased_objects (id, spread) VALUES ('pi_1', true), ('pi_2', true)`);
+    const sessions = { sweeper: client(), other: await database().client() };
+    const rows = [`billing.erased_objects WHERE id = 'pi_2'`, `billing.erased_objects WHERE id = 'pi_1'`] as const;
+    expect(await inADeadlock(sessions, rows, () => sweepBilling(client()))).toMatchObject({ continueFrom: null });
+    const { rows: left } = await client().query('SELECT FROM billing.erased_objects WHERE NOT sought');
+    expect(left).toEqual([]);
+  });
+
   test('of main gives way, in a database without a table of merges', async () => {
     const sessions = { sweeper: await main.client(), other: await main.client() };
     await sessions.other.query(`CREATE TABLE people (id int PRIMARY KEY, user_id text, name text)`);

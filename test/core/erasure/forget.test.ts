@@ -136,6 +136,27 @@ describe('a person who is erased from billing', () => {
     await draining;
   });
 
+  test('does not stay in an event that was being stored while the sweep found whose card the event names', async () => {
+    const [card, holder] = ['pm_1', `card of ${one.marker}`];
+    await apply(
+      stripeEvent('payment_method.attached', { id: card, object: 'payment_method', customer: one.customerId }),
+    );
+    await plantTombstones(client(), erased);
+    const writer = await database().client();
+    await writer.query('BEGIN');
+    const mandate = { id: 'mandate_1', object: 'mandate', payment_method: card, note: holder };
+    await writer.query(storeEvents([stripeEvent('mandate.updated', mandate)]));
+    let swept = false;
+    const sweeping = sweepBilling(client()).then(() => (swept = true));
+    const watcher = await database().client();
+    const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+      AND query LIKE '%pg_prepared_xacts%'`;
+    while (!swept && (await watcher.query(waits)).rowCount === 0);
+    await writer.query('COMMIT');
+    await sweeping;
+    expect(await placesOf(client(), one.marker)).toEqual([]);
+  });
+
   test('is looked for by index, however many objects erased people had', async () => {
     await plantTombstones(client(), erased);
     await rows(
