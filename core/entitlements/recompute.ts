@@ -6,6 +6,7 @@ import {
   FIND_OWNED,
   FIND_PAID,
   LINK_DISPUTES,
+  LOCK_RULES,
   LOCK_SOURCES,
   LOCK_TURNS,
   REPLACE_ENTITLEMENTS,
@@ -45,12 +46,21 @@ const stepFor = (statement: Statement, ...changed: readonly (keyof ChangedObject
   values: (all) => (changed.every((what) => all[what].length === 0) ? undefined : changed.map((what) => all[what])),
 });
 
+/**
+ * Objects above which everything is locked by one lock. A lock for each takes a place in memory that the whole server shares: with
+ * some thousands more, none is left, and other sessions fail as well. With less, few objects make all others wait.
+ */
+const MOST_LOCKS = 1_000;
+
+const areMany = ({ payments, turns }: Changed): boolean => payments.length + turns.length > MOST_LOCKS;
+
 const LOCK_STEPS: readonly Step<Changed>[] = [
+  { statement: LOCK_RULES, values: (all) => (areMany(all) ? [] : undefined) },
   {
     statement: LOCK_SOURCES,
-    values: ({ payments, turns }) => (payments.length > 0 ? [turns, payments] : undefined),
+    values: (all) => (all.payments.length > 0 && !areMany(all) ? [all.turns, all.payments] : undefined),
   },
-  { statement: LOCK_TURNS, values: ({ payments, turns }) => (payments.length > 0 ? undefined : [turns]) },
+  { statement: LOCK_TURNS, values: (all) => (all.payments.length > 0 || areMany(all) ? undefined : [all.turns]) },
   stepFor(LINK_DISPUTES, 'disputable'),
 ];
 /** What certainly has to be computed again, and what else may have to: usually nothing. */

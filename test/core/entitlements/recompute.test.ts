@@ -5,6 +5,8 @@ import type { StripeEvent } from '../../../core/providers/stripe/shapes';
 import { createEntitlementCache, type EntitlementCache } from '../../../core/entitlements/entitlement-cache';
 import { createCache, type Cache } from '../../../core/cache/connection';
 import { readEntitlements } from '../../../core/entitlements/read';
+import { recomputeEntitlements } from '../../../core/entitlements/recompute';
+import { inTransaction } from '../../../core/database/transaction';
 import { checkoutSession, customer, EPOCH, stripeEvent, subscription } from '../../factories/stripe-objects';
 import { startCacheServer, type EmptiableCacheServer } from '../../support/cache-server';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
@@ -179,6 +181,28 @@ test('changing the rules waits for the transactions that compute by the old ones
   expect(changed).toBe(false);
   await client.query('COMMIT');
   expect(await changing).toBe(true);
+});
+
+test.each([
+  [1_000, { ShareLock: 1, ExclusiveLock: 1_000 }],
+  [1_001, { ExclusiveLock: 1 }],
+])('%i payments take no more locks than a server has for all its sessions', async (count, taken) => {
+  await applyWithEntitlements(client, stripeEvent('checkout.session.completed', checkoutSession({ id: 'cs_0' })));
+  await client.query(
+    `INSERT INTO billing.purchases
+     SELECT (jsonb_populate_record(p, jsonb_build_object('id', 'cs_' || n, 'payment_intent_id', 'pi_' || n))).*
+     FROM billing.purchases p, generate_series(1, ${count}) n`,
+  );
+  const ids = Array.from({ length: count }, (_, index) => `cs_${index + 1}`);
+  const locks = await inTransaction(client, async (run) => {
+    expect(await recomputeEntitlements(run, { sources: ids, payments: ids })).toHaveLength(1);
+    const { rows } = await client.query<{ mode: string; count: number }>(
+      `SELECT mode, count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() GROUP BY mode`,
+    );
+    return rows;
+  });
+  expect(Object.fromEntries(locks.map(({ mode, count: held }) => [mode, held]))).toEqual(taken);
+  expect(await unlikeGranted(client)).toEqual([]);
 });
 
 const away: Cache = { use: () => Promise.resolve(undefined), close: () => undefined };
