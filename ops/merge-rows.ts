@@ -1,5 +1,6 @@
 import type { RowRecoveryMergeReport, RowRecoveryMergeRequest, TableMerge } from '../lambdas/row-recovery/contract';
 import type { Context } from './context';
+import { CommandError } from './errors';
 import { counted } from './print/units';
 
 /**
@@ -7,6 +8,7 @@ import { counted } from './print/units';
  * a transaction.
  *
  * @returns one report of all calls
+ * @throws CommandError that says what earlier calls have merged, when a later one fails
  */
 export async function mergeRows(
   { invoke, note, signal }: Pick<Context, 'invoke' | 'note' | 'signal'>,
@@ -24,7 +26,13 @@ export async function mergeRows(
         : `${rows} put back; continuing. To continue later, repeat the command`,
     );
     signal.throwIfAborted();
-    report = sumOf(report, await ask(report.next));
+    const next = await ask(report.next).catch((cause: Error) => {
+      if (request.confirm === undefined || signal.aborted) throw cause;
+      const stay = `${rows} were put back by earlier calls, and stay. Once what stopped the others is mended, repeat the command`;
+      // Not refused, whatever the function says: something was done.
+      throw new CommandError('failed', `${cause.message} ${stay}`, { cause });
+    });
+    report = sumOf(report, next);
   }
   return report;
 }

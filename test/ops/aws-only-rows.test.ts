@@ -257,6 +257,39 @@ test('a merge of more rows than a call takes is asked for to its end, planned an
   expect(JSON.parse(json)).toMatchObject({ inserted: 2_000, skipped: 2, tables: [{ inserted: 2_000 }], next: null });
 });
 
+test('a merge whose later call is refused says what earlier calls have put back, and not that nothing was done', async () => {
+  const { InvokeCommand } = await import('@aws-sdk/client-lambda');
+  const counts = { inserted: 1_000, updated: 0, skipped: 0 };
+  lambda.on(InvokeCommand).callsFake(({ Payload }: { Payload: Uint8Array }) => {
+    const { offset = 0, confirm } = JSON.parse(Buffer.from(Payload).toString()) as {
+      offset?: number;
+      confirm?: string;
+    };
+    const isRefused = confirm !== undefined && offset > 0;
+    const answer = isRefused
+      ? { errorType: 'ReportNotFound', errorMessage: 'There is no report: make one' }
+      : {
+          reportId: '20261121T123000Z-00000001',
+          database: 'main',
+          dryRun: confirm === undefined,
+          tables: [],
+          ...counts,
+          conflicts: [],
+          next: offset === 0 ? 1_002 : null,
+          entitlementsChanged: 0,
+        };
+    return {
+      StatusCode: 200,
+      ...(isRefused ? { FunctionError: 'Unhandled' } : {}),
+      Payload: { transformToString: () => JSON.stringify(answer) },
+    };
+  });
+  const { status, stderr } = await ops('rows merge main 20261121T123000Z-00000001 --confirm main');
+  expect(stderr).toContain('There is no report: make one. (report_not_found)');
+  expect(stderr).toContain('1,000 rows were put back by earlier calls, and stay');
+  expect(status).toBe(4);
+});
+
 test('a comparison is continued only with what it compared with', async () => {
   const { status, stderr } = await ops('rows report main app.orders --continue 20261121T123002Z-00000002');
   expect(status).toBe(2);
