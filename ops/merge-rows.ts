@@ -15,9 +15,9 @@ export async function mergeRows(
   request: RowRecoveryMergeRequest,
 ): Promise<RowRecoveryMergeReport> {
   const { contract, rowRecoveryMergeReport } = await import('../lambdas/row-recovery/contract');
-  const ask = (offset: number | undefined) =>
+  const ask = (offset: number) =>
     invoke('row-recovery', { ...contract, report: rowRecoveryMergeReport }, { ...request, offset });
-  let report = await ask(undefined);
+  let report = await ask(0);
   while (report.next !== null) {
     const rows = counted(report.inserted + report.updated, 'row');
     note(

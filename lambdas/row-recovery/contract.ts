@@ -127,7 +127,7 @@ const mergeRequest = z.strictObject({
   action: z
     .literal('merge')
     .describe(
-      'Merges chosen rows of a report back, in one transaction; with `deleted`, a large report takes several calls, each of which is one. Rows that exist again are skipped, so asking twice changes nothing.',
+      'Merges chosen rows of a report back, in one transaction; with an `offset`, a large report takes several calls, each of which is one. Rows that exist again are skipped, so asking twice changes nothing.',
     ),
   database: databaseName,
   reportId: z
@@ -152,7 +152,9 @@ const mergeRequest = z.strictObject({
     .int()
     .min(0)
     .optional()
-    .describe('With `deleted`: the `next` of the call that this one continues. Default: the first row of the report.'),
+    .describe(
+      'With `deleted`: 0, or the `next` of the call that this one continues. Default: one call merges all rows, whatever their number.',
+    ),
   confirm: z
     .string()
     .optional()

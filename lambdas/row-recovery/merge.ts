@@ -44,8 +44,8 @@ export interface MergeDependencies {
  * come before children, and keys, constraints and triggers are respected. Rows that exist again are skipped, so that a second
  * merge changes nothing. Entitlements follow from the rows, so they are computed again in the same transaction.
  *
- * Of a report with more deleted rows than a transaction takes, another call merges those after {@link TRANSACTION_ROWS}, unless rows
- * may refer to later ones of their own table, or in a circle. Rows that are named are never divided: a single conflict refuses
+ * Of a report with more deleted rows than a transaction takes, another call merges those after {@link TRANSACTION_ROWS}, where the
+ * request has an offset, and unless rows may refer to later ones of their own table, or in a circle. Rows that are named are never divided: a single conflict refuses
  * them all.
  *
  * Without `confirm` the answer is the plan. It is carried out and rolled back, so that what refuses the rows refuses the plan.
@@ -82,7 +82,9 @@ export async function mergeRows(
     await client.query('BEGIN');
     try {
       await client.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
-      const isDivisible = request.choose === 'deleted' && !(await referInCircle(client, tables));
+      // Who gives no offset may not know of a next call, and would take a part for the whole.
+      const isDivisible =
+        request.choose === 'deleted' && request.offset !== undefined && !(await referInCircle(client, tables));
       const part = isDivisible
         ? { rows: transactionRows, bytes: TRANSACTION_BYTES }
         : { rows: Infinity, bytes: Infinity };

@@ -230,7 +230,7 @@ test('a merge of more rows than a call takes is asked for to its end, planned an
   lambda.on(InvokeCommand).callsFake(({ Payload }: { Payload: Uint8Array }) => {
     const request = JSON.parse(Buffer.from(Payload).toString()) as { offset?: number; confirm?: string };
     requests.push(request);
-    const counts = { inserted: 1_000, updated: 0, skipped: request.offset === undefined ? 2 : 0 };
+    const counts = { inserted: 1_000, updated: 0, skipped: request.offset === 0 ? 2 : 0 };
     const answer = {
       reportId: '20261121T123000Z-00000001',
       database: 'main',
@@ -238,14 +238,20 @@ test('a merge of more rows than a call takes is asked for to its end, planned an
       tables: [{ table: 'app.orders', ...counts }],
       ...counts,
       conflicts: [],
-      next: request.offset === undefined ? 1_002 : null,
+      next: request.offset === 0 ? 1_002 : null,
       entitlementsChanged: 5,
     };
     return { StatusCode: 200, Payload: { transformToString: () => JSON.stringify(answer) } };
   });
   const line = 'rows merge main 20261121T123000Z-00000001 --confirm main';
   const { status, stdout, stderr } = await ops(line);
-  const request = { action: 'merge', database: 'main', reportId: '20261121T123000Z-00000001', choose: 'deleted' };
+  const request = {
+    action: 'merge',
+    database: 'main',
+    reportId: '20261121T123000Z-00000001',
+    choose: 'deleted',
+    offset: 0,
+  };
   const confirmed = { ...request, confirm: 'main' };
   expect(requests).toEqual([request, { ...request, offset: 1_002 }, confirmed, { ...confirmed, offset: 1_002 }]);
   expect(status).toBe(0);

@@ -158,7 +158,7 @@ type Merge = Partial<Parameters<typeof mergeRows>[1]>;
 function merge(request: Merge = {}, overrides: Partial<MergeDependencies> = {}): ReturnType<typeof mergeRows> {
   return mergeRows(
     { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache, ...overrides },
-    { reportId: whole.reportId, choose: 'deleted', confirm: 'billing', ...request },
+    { reportId: whole.reportId, choose: 'deleted', offset: 0, confirm: 'billing', ...request },
   );
 }
 
@@ -223,6 +223,11 @@ describe('a merge of more rows than a transaction takes', () => {
       await client.query('ALTER TABLE app.customers DROP CONSTRAINT small');
     }
     expect(await merge({ offset: Number(next) })).toMatchObject({ inserted: whole.deleted - 2, skipped: 0 });
+  });
+
+  test('is one transaction for who gives no offset, and so does not ask for the rest', async () => {
+    const merged = await merge({ offset: undefined }, { transactionRows: 2 });
+    expect(merged).toMatchObject({ inserted: whole.deleted, next: null });
   });
 
   test('is refused by a call that finds the report damaged, also in rows of another call', async () => {
