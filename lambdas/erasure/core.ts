@@ -256,8 +256,8 @@ export async function replayAt(
     remainingMs = () => Infinity,
   }: Pick<ErasureDependencies, 'ledger' | 'hooks' | 'remainingMs'> & {
     readonly migrationsDirectory: string;
-    /** Of a replay in the live billing database: what an erasure that was killed may not have reached. */
-    readonly live?: Pick<ErasureDependencies, 'connectors' | 'store'> | undefined;
+    /** Where a replay in the live billing database finds what an erasure that was killed may not have reached. */
+    readonly live: Pick<ErasureDependencies, 'connectors' | 'store'>;
   },
   {
     targetDatabase,
@@ -286,13 +286,21 @@ export async function replayAt(
         known,
       });
       const tables = counts(database, reduced);
-      if (live !== undefined && done && (await hasUnreached(client))) {
+      if (isLive(connector, targetDatabase, live.connectors.billing) && done && (await hasUnreached(client))) {
         tables.push(...(await reachTheRest({ ...live, hooks }, client, erasures)).mainTables);
       }
       return { ...report, tables, migrated, done, continueFrom: continueFrom && positionOf(continueFrom) };
     },
     targetDatabase,
   );
+}
+
+function isLive(
+  { target }: DatabaseConnector,
+  database = target.database,
+  { target: live }: DatabaseConnector,
+): boolean {
+  return target.host === live.host && target.port === live.port && database === live.database;
 }
 
 /** Whether every table that a sweep goes through has the trigger that reduces its rows, and the sweep what it calls and records. */

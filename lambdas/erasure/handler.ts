@@ -53,15 +53,8 @@ export const handler = operation(contract, {
         return exportPerson(dependencies, request);
       default: {
         const target = targets[request.database];
-        const isLive =
-          request.database === 'billing' &&
-          [request.targetDatabase, request.host, request.port].every((part) => part === undefined);
-        const place = {
-          ...dependencies,
-          remainingMs,
-          migrationsDirectory: migrationsFolder(__dirname, target),
-          live: isLive ? dependencies : undefined,
-        };
+        const migrationsDirectory = migrationsFolder(__dirname, target);
+        const place = { ...dependencies, live: dependencies, remainingMs, migrationsDirectory };
         return replayAt(connectorTo(targetAt(target, request)), place, request);
       }
     }

@@ -89,8 +89,9 @@ export interface ErasureSite {
   ledger(): ReturnType<typeof openErasureLedger>;
   dependencies(overrides?: Partial<ErasureDependencies>): ErasureDependencies;
   erase(overrides?: Partial<ErasureDependencies>): Promise<EraseReport>;
-  /** The ledger and the hooks, for a restore. */
-  replayed(): ErasureReplay & Pick<ErasureDependencies, 'ledger'>;
+  /** The ledger and the hooks, for a restore, and what is live, for a replay. */
+  replayed(): ErasureReplay &
+    Pick<ErasureDependencies, 'ledger'> & { readonly live: Pick<ErasureDependencies, 'connectors' | 'store'> };
   remove(): Promise<unknown>;
 }
 
@@ -122,7 +123,7 @@ export async function createErasureSite(): Promise<ErasureSite> {
   const { customerId: customer } = one;
   const erase = (overrides: Partial<ErasureDependencies> = {}) =>
     erasePerson(dependencies(overrides), { action: 'erase', subject: { customer }, typed: { confirm: customer } });
-  const replayed = () => ({ ledger: ledger(), hooks: HOOKS });
+  const replayed = () => ({ ledger: ledger(), hooks: HOOKS, live: dependencies() });
   const remove = () => Promise.all([billing.remove(), main.remove()]);
   return { billing, main, live, one, logged, log, ledger, dependencies, erase, replayed, remove };
 }

@@ -1,4 +1,6 @@
+import { ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { Client } from 'pg';
+import { ROW_RECOVERY_PREFIX } from '../../core/archive/contract';
 import type { CompleteManifest } from '../../core/archive/manifest';
 import { SWEPT_TABLES } from '../../core/erasure/billing';
 import { isTooLarge } from '../../core/restore/workflow';
@@ -186,6 +188,7 @@ test('an erasure that did not reach main is recorded as such, and completed by a
     return all.filter(({ kind }) => kind === 'erasures').map(({ what }) => what);
   };
   const { connectors, store } = site.dependencies();
+  const { s3, bucket: Bucket } = store;
   let connections = 0;
   const connect = (name?: string) => {
     connections += 1;
@@ -195,15 +198,19 @@ test('an erasure that did not reach main is recorded as such, and completed by a
   const dying = { ...connectors, main: { ...connectors.main, connect } };
   await expect(site.erase({ connectors: dying })).rejects.toThrow('killed');
   const { directory: migrationsDirectory } = site.billing.migrations;
-  const replay = (live?: Parameters<typeof replayAt>[1]['live']) =>
-    replayAt(connectors.billing, { ...site.replayed(), migrationsDirectory, live }, { dryRun: false });
+  const replay = (connector = connectors.billing) =>
+    replayAt(connector, { ...site.replayed(), migrationsDirectory }, { dryRun: false });
+  await s3.send(new PutObjectCommand({ Bucket, Key: `${ROW_RECOVERY_PREFIX}meanwhile/rows`, Body: 'rows' }));
   // Of a database that is not the live one, it knows nothing of main.
-  await replay();
+  const { target } = connectors.billing;
+  await replay({ ...connectors.billing, target: { ...target, host: `other.${target.host}` } });
   expect(await records()).toEqual([expect.stringContaining('not done: main, row reports.')]);
-  const { tables } = await replay({ connectors, store });
+  const { tables } = await replay();
   expect(tables).toContainEqual({ database: 'main', table: 'people.users', rows: 1 });
   expect(await records()).toEqual(['erased a person']);
-  expect(await replay({ connectors, store })).toMatchObject({ tables: [], done: true });
+  const { KeyCount } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: ROW_RECOVERY_PREFIX }));
+  expect(KeyCount).toBe(0);
+  expect(await replay()).toMatchObject({ tables: [], done: true });
 });
 
 test('an archive of many rows is left to the workflow once anybody was erased', async () => {

@@ -218,15 +218,25 @@ test('a database that was restored before is named by the erasure, and is erased
   ).query(`UPDATE operations.database_identity SET stamped_at = stamped_at - interval '1 day'`);
   const unclear = `${billing.source.name}_copy`;
   await live.query(`CREATE DATABASE ${unclear}`);
+  const [unnamed, unreadable] = [await createTestDatabase('empty'), await createTestDatabase('empty')];
+  await (
+    await unreadable.client()
+  ).query(`CREATE SCHEMA operations; CREATE TABLE operations.database_identity AS SELECT 'billing' AS name`);
+  // Of a drill under way in another environment.
+  const scratch = `drill_${foreign.name}_20261121t060000z`;
+  await live.query(`CREATE DATABASE ${scratch} TEMPLATE ${targetDatabase}`);
   try {
     const { otherDatabases } = await site.erase();
     expect(otherDatabases).toContainEqual({ database: 'billing', targetDatabase, toldApart: true });
     expect(otherDatabases).toContainEqual({ database: 'billing', targetDatabase: unclear, toldApart: false });
-    const left = [foreign.name, billing.source.name, main.source.name];
+    expect(otherDatabases).toContainEqual(
+      expect.objectContaining({ targetDatabase: unreadable.name, toldApart: false }),
+    );
+    const left = [foreign.name, unnamed.name, scratch, billing.source.name, main.source.name];
     expect(otherDatabases.filter((other) => left.includes(other.targetDatabase))).toEqual([]);
   } finally {
-    await live.query(`DROP DATABASE ${unclear}`);
-    await foreign.drop();
+    for (const name of [unclear, scratch]) await live.query(`DROP DATABASE ${name} WITH (FORCE)`);
+    await Promise.all([foreign, unnamed, unreadable].map((each) => each.drop()));
   }
   expect((await placesIn(targetDatabase, billing)).length).toBeGreaterThan(20);
   const { directory: migrationsDirectory } = billing.migrations;
