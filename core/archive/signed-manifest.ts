@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { PutObjectCommand, S3ServiceException } from '@aws-sdk/client-s3';
 import type { DatabaseName } from '../contract';
 import { OperationError } from '../runtime/errors';
+import { spareHeap } from '../runtime/sparing-heap';
 import type { SignatureState } from './contract';
 import { manifestKey, signatureKey } from './keys';
 import { type Manifest, ownKey, parseManifest } from './manifest';
@@ -66,7 +67,9 @@ export async function readManifest(
   knownSha256?: string,
 ): Promise<StoredManifest | undefined> {
   const stored = await lookUpManifest(store, database, slot);
-  if (stored) assertAuthentic(stored, knownSha256);
+  if (!stored) return undefined;
+  assertAuthentic(stored, knownSha256);
+  spareHeap(stored.manifest.tables.length);
   return stored;
 }
 

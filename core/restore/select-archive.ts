@@ -4,7 +4,6 @@ import { normaliseSlot, type Slot } from '../archive/slot';
 import { readManifest, type SignedStore, type StoredManifest } from '../archive/signed-manifest';
 import { listSlots } from '../archive/store';
 import { InvalidRequestError, OperationError } from '../runtime/errors';
-import { spareHeap } from '../runtime/sparing-heap';
 
 /** Names an archive of a database. */
 export interface ArchiveChoice {
@@ -54,9 +53,7 @@ export async function findStoredArchive(
     // An archive is never finished before its slot: later ones need not be opened.
     if (moment !== undefined && slot > moment) continue;
     const stored = await readManifest(store, database, slot, manifestSha256);
-    if (!stored || (moment !== undefined && Date.parse(stored.manifest.finishedAt) > Date.parse(moment))) continue;
-    spareHeap(stored.manifest.tables.length);
-    return stored;
+    if (stored && (moment === undefined || Date.parse(stored.manifest.finishedAt) <= Date.parse(moment))) return stored;
   }
   throw archiveNotFound(`The ${database} database has no archive`, store.bucket, archive, moment);
 }

@@ -1,6 +1,11 @@
 import { manifestKey } from '../../../core/archive/keys';
 import type { ArchivedPart, ArchivedTable, CompleteManifest, Manifest } from '../../../core/archive/manifest';
+import { readManifest } from '../../../core/archive/signed-manifest';
+import { normaliseSlot } from '../../../core/archive/slot';
+import { spareHeap } from '../../../core/runtime/sparing-heap';
 import { type ArchiveSite, createArchiveSite, manifestAt, readObject, replaceObject } from '../../factories/archive';
+
+jest.mock('../../../core/runtime/sparing-heap', () => ({ spareHeap: jest.fn(), collectSparedGarbage: jest.fn() }));
 
 const SLOT = '2026-11-21T06:00:00Z';
 const KEY = manifestKey('main', SLOT);
@@ -114,4 +119,10 @@ test.each([...EDITS])('a manifest in which %s is refused before anything is writ
     code: MALFORMED.includes(what) ? 'archive_malformed' : 'archive_unauthenticated',
   });
   expect(await site.leftovers()).toEqual([]);
+});
+
+test('memory is spared by the tables of any manifest that is read, also by a step of a restore in parts', async () => {
+  jest.mocked(spareHeap).mockClear();
+  await readManifest(site.store, 'main', normaliseSlot(SLOT));
+  expect(jest.mocked(spareHeap).mock.calls).toEqual([[manifest.tables.length]]);
 });
