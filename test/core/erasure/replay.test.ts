@@ -1,6 +1,9 @@
-import { beginSweep, finishErasures, plantTombstones, sweepBilling } from '../../../core/erasure/billing';
+import { join } from 'node:path';
+import { beginSweep, finishErasures, hasUnreached, plantTombstones, sweepBilling } from '../../../core/erasure/billing';
 import { replayErasures } from '../../../core/erasure/replay';
 import type { Erasures } from '../../../core/erasure/ledger';
+import { rollBackLast } from '../../../core/migrations/history';
+import { applyMigrations, migrationStatus } from '../../../core/migrations/runner';
 import { erasureRequest } from '../../../lambdas/erasure/contract';
 import { waitUntil } from '../../../local/pass/check';
 import { placesOf, plantedPerson } from '../../factories/planted-person';
@@ -87,4 +90,21 @@ describe('a position at a table that the code does not have', () => {
     expect(erasureRequest.safeParse(at('charge')).error?.issues).toMatchObject([{ path: ['continueFrom', 'table'] }]);
     expect(erasureRequest.safeParse(at('charges')).error).toBeUndefined();
   });
+});
+
+test('erasures that were finished before their places were recorded count as done, and what they found is looked for', async () => {
+  const directory = join(__dirname, '../../../migrations/billing');
+  for (let last = ''; !last.startsWith('0047_');) {
+    last = (await migrationStatus(client(), 'billing', directory)).current ?? '0047_';
+    await rollBackLast(client(), 'billing', directory, last);
+  }
+  const finished = (id: string) =>
+    client().query('INSERT INTO billing.erasures (id, erased_at, finished_at) VALUES ($1, now(), now())', [id]);
+  await finished('before');
+  await client().query(`INSERT INTO billing.erased_objects (id, spread) VALUES ('pm_1', true)`);
+  await applyMigrations(client(), 'billing', directory);
+  expect(await hasUnreached(client())).toBe(false);
+  expect(await rows('SELECT id, sought FROM billing.erased_objects')).toEqual([{ id: 'pm_1', sought: false }]);
+  await finished('since');
+  expect(await hasUnreached(client())).toBe(true);
 });
