@@ -253,7 +253,7 @@ export const ERROR_CODES = define({
   erased_meanwhile: retryable(
     refused(
       409,
-      'A person was erased while the report was made, which might have held their rows; nothing was stored.',
+      'A person was erased while the report was made, or before it was merged, which might have held their rows; nothing was stored.',
     ),
   ),
   row_too_large: refused(422, 'A row is larger than a report can hold.'),

@@ -3,6 +3,7 @@ import { applyCopySettings } from '../../core/archive/copy-session';
 import type { ArchiveStore } from '../../core/archive/store';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
+import type { ErasureReplay } from '../../core/erasure/replay';
 import type { EntitlementCache } from '../../core/entitlements/entitlement-cache';
 import type { EntitlementChange } from '../../core/entitlements/recompute';
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
@@ -30,6 +31,8 @@ export interface MergeDependencies {
   readonly connector: DatabaseConnector;
   readonly store: ArchiveStore;
   readonly log: Log;
+  /** Who was erased. */
+  readonly erasures: Pick<ErasureReplay, 'ledger'>;
   /** Where entitlements that a merge changed are invalidated, once it is committed. */
   readonly cache: Pick<EntitlementCache, 'invalidate'>;
   /** Bytes of rows that are sent to the server at once, unless a single row has more. @default 16 MiB */
@@ -53,12 +56,14 @@ export interface MergeDependencies {
  *
  * @throws InvalidRequestError for a wrong confirmation, or ids that the report does not have
  * @throws OperationError `report_not_found`, `report_damaged`, `schema_differs`, `changed_since_report` naming the rows,
- * `merge_refused` naming the rule, `wrong_database`; and, retryable, `store_unavailable`, `database_unavailable`
+ * `merge_refused` naming the rule, `wrong_database`; and, retryable, `erased_meanwhile`, `store_unavailable`,
+ * `database_unavailable`
  */
 export async function mergeRows(
-  { connector, store, log, cache, batchBytes = BATCH_BYTES, transactionRows = TRANSACTION_ROWS }: MergeDependencies,
+  dependencies: MergeDependencies,
   request: Omit<RowRecoveryMergeRequest, 'action' | 'database'>,
 ): Promise<RowRecoveryMergeReport> {
+  const { connector, store, log, cache, batchBytes = BATCH_BYTES, transactionRows = TRANSACTION_ROWS } = dependencies;
   const database = connector.target.name;
   const { reportId, confirm, offset = 0 } = request;
   if (confirm !== undefined && confirm !== database) {
@@ -101,7 +106,9 @@ export async function mergeRows(
         await client.query('ROLLBACK');
         return plan;
       }
-      const changes = await carryOut(client, tables, plan, { ...request, offset });
+      const changes = await carryOut(client, tables, plan, { ...request, offset }, () =>
+        assertLeftOut(dependencies, summary),
+      );
       if (dryRun) return plan;
       const report = { ...plan, entitlementsChanged: changes.length };
       log.info('Rows merged back', { ...report });
@@ -191,12 +198,26 @@ async function loadChosen(
   throw new InvalidRequestError(`choose: report ${summary.reportId} has no ${examples}`);
 }
 
+/**
+ * Refuses rows of people who were erased since the report of the main database, which an erasure does not find there until they are
+ * committed. In billing, triggers reduce them as they are stored.
+ */
+async function assertLeftOut(
+  { erasures }: MergeDependencies,
+  { database, erasures: leftOut }: ReportSummary,
+): Promise<void> {
+  if (database === 'billing' || (await erasures.ledger.read()).entries.length === leftOut) return;
+  const message = 'A person was erased since the report was made, so nothing more was merged: make a new report';
+  throw new OperationError('erased_meanwhile', message);
+}
+
 /** Carries out the plan, with its record and the entitlements that follow, and ends the transaction: a dry run rolls it back. */
 async function carryOut(
   client: Client,
   tables: readonly LiveTable[],
   report: RowRecoveryMergeReport,
   { choose, where, offset }: Choice,
+  assertCommittable: () => Promise<void>,
 ): Promise<EntitlementChange[]> {
   const outcome = offset === 0 ? 'Nothing was merged' : 'What earlier calls merged stays, and nothing else was merged';
   if (report.conflicts.length > 0) {
@@ -222,6 +243,7 @@ async function carryOut(
       report.skipped,
     ],
   );
+  await assertCommittable();
   // What is deferred refuses a dry run, too.
   const end = report.dryRun ? 'SET CONSTRAINTS ALL IMMEDIATE; ROLLBACK' : 'COMMIT';
   await client.query(end).catch((cause: unknown) => {

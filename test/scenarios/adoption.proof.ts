@@ -1,14 +1,16 @@
 import type { DatabaseConnector } from '../../core/database/connector';
+import type { ErasureReplay } from '../../core/erasure/replay';
 import { runDrill } from '../../lambdas/drill/core';
 import { migrate } from '../../lambdas/migrate/core';
 import { mergeRows } from '../../lambdas/row-recovery/merge';
 import { reportRows } from '../../lambdas/row-recovery/report';
 import { verifyDatabase } from '../../lambdas/verify/core';
 import { type ArchiveSite, contentOf, createForeignSite, noCache } from '../factories/archive';
+import { plantedPerson } from '../factories/planted-person';
 import { rowReporting } from '../factories/row-reports';
 import { schemaFile } from '../factories/odd-schema';
 import { asAdministrator } from '../support/database';
-import { noErasures } from '../support/erasures';
+import { erasuresOf, noErasures } from '../support/erasures';
 import { UNUSED_WORKFLOW } from '../factories/drill';
 import { silentLog } from '../support/log';
 import { captureThrough, PG_DUMP_WORKER } from '../support/schema';
@@ -109,7 +111,7 @@ describe('a main database whose tables an ORM has made', () => {
     });
   });
 
-  test('gets rows back that were deleted since its archive', async () => {
+  test('gets rows back that were deleted since its archive, unless a person was erased meanwhile', async () => {
     await adopt(site.source.name);
     const rows = await rowsOf(site.source.name);
     await site.backup('2026-11-21T06:00:00Z');
@@ -119,10 +121,16 @@ describe('a main database whose tables an ORM has made', () => {
       { archive: 'latest', tables: ['public.orders'] },
     );
     expect(report).toMatchObject({ deleted: 1, changed: 0, related: ['public.customers'] });
-    const merged = await mergeRows(
-      { ...dependencies(), cache: noCache },
-      { reportId: report.reportId, choose: 'deleted', confirm: 'main' },
-    );
+    const merge = (erasures: Pick<ErasureReplay, 'ledger'>) =>
+      mergeRows(
+        { ...dependencies(), cache: noCache, erasures },
+        { reportId: report.reportId, choose: 'deleted', confirm: 'main' },
+      );
+    // An erasure that began since does not find them in main before they are committed.
+    const begun = { ledger: { read: async () => erasuresOf(plantedPerson('erased')) } };
+    await expect(merge(begun)).rejects.toMatchObject({ code: 'erased_meanwhile' });
+    expect(await rowsOf(site.source.name)).not.toEqual(rows);
+    const merged = await merge(noErasures);
     expect(merged).toMatchObject({ dryRun: false, inserted: 1 });
     expect(await rowsOf(site.source.name)).toEqual(rows);
   });

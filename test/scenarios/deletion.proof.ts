@@ -5,6 +5,7 @@ import { reportRows } from '../../lambdas/row-recovery/report';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
 import { type ArchiveSite, createArchiveSite, noCache } from '../factories/archive';
 import { rowReporting } from '../factories/row-reports';
+import { noErasures } from '../support/erasures';
 import { silentLog } from '../support/log';
 import { businessOf, compareWithStripe } from '../factories/recovery';
 import { deliver } from '../factories/stripe-work';
@@ -71,7 +72,7 @@ test('scenario 2: subscriptions deleted by accident come back from before the de
   // Look at the plan, then merge only those.
   const merge = (confirm?: string) =>
     mergeRows(
-      { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache },
+      { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache, erasures: noErasures },
       { reportId: found.reportId, choose: 'deleted', confirm },
     );
   expect(await merge()).toMatchObject({ dryRun: true, inserted: 8, updated: 0, conflicts: [] });

@@ -20,6 +20,7 @@ import { account, payout, stripeEvent } from '../factories/stripe-objects';
 import { SteppedRestore } from '../factories/stepped-restore';
 import { delivered } from '../support/billing';
 import { clusterSecrets, clusterTarget, createTestDatabase } from '../support/database';
+import { noErasures } from '../support/erasures';
 import { PG_DUMP_WORKER } from '../support/schema';
 
 const SLOT = '2026-11-20T06:00:00Z';
@@ -115,7 +116,7 @@ test('a person who was erased is nowhere, and no restore, drill, merge or event 
   });
   expect(await objectsNaming(one.marker)).toEqual([]);
   await mergeRows(
-    { connector: billing.source.connector, store: billing.store, log: site.log, cache: noCache },
+    { connector: billing.source.connector, store: billing.store, log: site.log, cache: noCache, erasures: noErasures },
     { reportId: after.reportId, choose: 'deleted', confirm: 'billing' },
   );
   expect((await live.query('SELECT id FROM billing.charges ORDER BY id')).rows).toEqual([

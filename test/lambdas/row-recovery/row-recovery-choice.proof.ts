@@ -5,6 +5,7 @@ import { reportRows } from '../../../lambdas/row-recovery/report';
 import { type ArchiveSite, createArchiveSite, noCache } from '../../factories/archive';
 import { rowReporting } from '../../factories/row-reports';
 import { subscription, stripeEvent } from '../../factories/stripe-objects';
+import { noErasures } from '../../support/erasures';
 import { silentLog } from '../../support/log';
 import { applyWithEntitlements } from '../../support/entitlements';
 
@@ -24,7 +25,7 @@ async function store(id: string, status: 'active' | 'canceled' | 'past_due', cre
 
 function merge(choose: RowRecoveryMergeRequest['choose'], confirm?: string, where?: RowRecoveryMergeRequest['where']) {
   return mergeRows(
-    { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache },
+    { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache, erasures: noErasures },
     { reportId, choose, confirm, where },
   );
 }

@@ -5,6 +5,7 @@ import { inTransaction } from '../../../core/database/transaction';
 import { recomputeEntitlements, type EntitlementChange } from '../../../core/entitlements/recompute';
 import { type ArchiveSite, createArchiveSite } from '../../factories/archive';
 import { rowReporting } from '../../factories/row-reports';
+import { noErasures } from '../../support/erasures';
 import { silentLog } from '../../support/log';
 import { checkoutSession, stripeEvent, subscription } from '../../factories/stripe-objects';
 import { applyWithEntitlements, putRules, RULES, storedEntitlements, unlikeGranted } from '../../support/entitlements';
@@ -35,7 +36,7 @@ function merge(reportId: string, confirm?: 'billing', batchBytes?: number): Retu
   };
   const { connector } = site.source;
   return mergeRows(
-    { connector, store: site.store, log: silentLog, cache, batchBytes },
+    { connector, store: site.store, log: silentLog, cache, batchBytes, erasures: noErasures },
     { reportId, choose: 'deleted', confirm },
   );
 }

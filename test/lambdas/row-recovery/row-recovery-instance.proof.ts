@@ -15,6 +15,7 @@ import { startCluster, type Cluster } from '../../../local/postgres/cluster';
 import { type ArchiveSite, contentOf, createArchiveSite, noCache } from '../../factories/archive';
 import { rowReporting } from '../../factories/row-reports';
 import { asAdministrator, createTestDatabase, type TestDatabase } from '../../support/database';
+import { noErasures } from '../../support/erasures';
 import { silentLog } from '../../support/log';
 
 const EXTRAS = `
@@ -69,7 +70,7 @@ function report(
 
 function merge(reportId: string, choose: 'deleted' | string[] = 'deleted'): ReturnType<typeof mergeRows> {
   return mergeRows(
-    { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache },
+    { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache, erasures: noErasures },
     { reportId, choose, confirm: 'billing' },
   );
 }

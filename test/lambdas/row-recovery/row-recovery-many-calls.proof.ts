@@ -15,6 +15,7 @@ import {
 import { rowReporting } from '../../factories/row-reports';
 import { seededRandom } from '../../simulation/random';
 import { asAdministrator } from '../../support/database';
+import { noErasures } from '../../support/erasures';
 import { silentLog } from '../../support/log';
 
 const EXTRAS = `
@@ -157,7 +158,14 @@ type Merge = Partial<Parameters<typeof mergeRows>[1]>;
 
 function merge(request: Merge = {}, overrides: Partial<MergeDependencies> = {}): ReturnType<typeof mergeRows> {
   return mergeRows(
-    { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache, ...overrides },
+    {
+      connector: site.source.connector,
+      store: site.store,
+      log: silentLog,
+      cache: noCache,
+      erasures: noErasures,
+      ...overrides,
+    },
     { reportId: whole.reportId, choose: 'deleted', offset: 0, confirm: 'billing', ...request },
   );
 }

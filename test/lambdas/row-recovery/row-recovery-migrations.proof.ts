@@ -14,6 +14,7 @@ import {
 } from '../../factories/archive';
 import { rowReporting } from '../../factories/row-reports';
 import { asAdministrator } from '../../support/database';
+import { noErasures } from '../../support/erasures';
 import { silentLog } from '../../support/log';
 
 const TABLES = `
@@ -61,7 +62,7 @@ test('rows of an archive that is older than a migration are compared and merged 
   const [line = ''] = (await readObject(site.store, report.rowsKey)).toString('utf8').split('\n');
   expect((JSON.parse(line) as ReportedRow).archived).toMatchObject({ id: '7', email: 'p7@example.com' });
   await mergeRows(
-    { connector, store: site.store, log: silentLog, cache: noCache },
+    { connector, store: site.store, log: silentLog, cache: noCache, erasures: noErasures },
     { reportId: report.reportId, choose: 'deleted', confirm: 'billing' },
   );
   const after = await contentOf(site.source.name);
@@ -84,7 +85,7 @@ test('rows of an archive are compared as archived when a migration that it lacks
   const changed = lines.map((line) => JSON.parse(line) as ReportedRow).find(({ kind }) => kind === 'changed');
   const merge = (choose: 'deleted' | string[]) =>
     mergeRows(
-      { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache },
+      { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache, erasures: noErasures },
       { reportId: report.reportId, choose, confirm: 'billing' },
     );
   await expect(merge([changed?.id ?? ''])).rejects.toMatchObject({

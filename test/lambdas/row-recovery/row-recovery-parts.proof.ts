@@ -144,7 +144,7 @@ test('conditions hold in every part, and what was found in all of them is merged
     'app.orders:900',
   ]);
   const merged = await mergeRows(
-    { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache },
+    { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache, erasures: noErasures },
     { reportId: found.reportId, choose: 'deleted', confirm: 'billing' },
   );
   expect(merged).toMatchObject({ inserted: 3, conflicts: [] });

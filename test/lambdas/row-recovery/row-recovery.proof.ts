@@ -7,6 +7,7 @@ import type { ReportedRow } from '../../../lambdas/row-recovery/report-format';
 import { type ArchiveSite, contentOf, createArchiveSite, noCache } from '../../factories/archive';
 import { rowReporting } from '../../factories/row-reports';
 import { listKeys, readObject, replaceObject } from '../../factories/archive';
+import { noErasures } from '../../support/erasures';
 import { silentLog } from '../../support/log';
 import { asAdministrator } from '../../support/database';
 
@@ -60,7 +61,7 @@ function report(request: Partial<RowRecoveryReportRequest> = {}): ReturnType<typ
 
 function merge(reportId: string, request: Partial<RowRecoveryMergeRequest> = {}): ReturnType<typeof mergeRows> {
   return mergeRows(
-    { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache },
+    { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache, erasures: noErasures },
     { reportId, choose: 'deleted', confirm: 'billing', ...request },
   );
 }
