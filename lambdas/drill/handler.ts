@@ -15,6 +15,7 @@ import {
 } from '../../core/runtime/environment';
 import { operation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
+import { keepHeapSmall } from '../../core/runtime/sparing-heap';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { contract, DRILL_METRICS, type DrillReport, stepContract, type DrillStepReport } from './contract';
 import { runDrill } from './core';
@@ -29,6 +30,7 @@ const GIB = 1024 ** 3;
 /** Without a route to Step Functions, a call must not wait. */
 const API_TIMEOUTS = { connectionTimeout: 3_000, socketTimeout: 10_000 };
 
+keepHeapSmall();
 const environment = readEnvironment({
   ...baseSettings,
   ...billingDatabaseSettings,
