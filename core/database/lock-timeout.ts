@@ -28,7 +28,7 @@ export async function describeBlockers(client: ClientBase): Promise<string> {
 /**
  * The error of work that gave up waiting for a lock of another session, as one that may be retried; others as they are.
  *
- * @param client to look up who may hold the lock, once what it has of a transaction is rolled back; without it, nobody is named
+ * @param client to look up who may hold the lock, once what it has of a transaction is rolled back; without it, the message names no session
  */
 export async function explainLockTimeout(cause: unknown, client?: ClientBase): Promise<unknown> {
   if (!isLockTimeout(cause)) return cause;

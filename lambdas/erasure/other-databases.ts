@@ -22,19 +22,18 @@ type OtherDatabases = EraseReport['otherDatabases'];
  * @throws OperationError `database_unavailable` (retryable)
  */
 export async function otherDatabases(connectors: Connectors, billing: ClientBase): Promise<OtherDatabases> {
-  const targets = [connectors.billing.target, connectors.main.target];
-  const [own, ofMain] = [connectors.billing.target, connectors.main.target];
-  const isShared = own.host === ofMain.host && own.port === ofMain.port;
+  const livesOn = (server: DatabaseName): string[] =>
+    DATABASE_NAMES.map((name) => connectors[name].target)
+      .filter(({ host, port }) => host === connectors[server].target.host && port === connectors[server].target.port)
+      .map(({ database }) => database);
+  const isShared = livesOn('billing').length === DATABASE_NAMES.length;
   const live: Record<DatabaseName, IdentityRecord | undefined> = {
     billing: await readIdentityRecord(billing),
     main: await withConnection(connectors.main, readIdentityRecord),
   };
   const found: OtherDatabases = [];
   for (const server of isShared ? (['billing'] as const) : DATABASE_NAMES) {
-    const on = targets.filter(
-      ({ host, port }) => host === connectors[server].target.host && port === connectors[server].target.port,
-    );
-    const lives = on.map(({ database }) => database);
+    const lives = livesOn(server);
     const names =
       server === 'billing'
         ? await othersThan(billing, lives)
@@ -42,13 +41,8 @@ export async function otherDatabases(connectors: Connectors, billing: ClientBase
     for (const targetDatabase of names) {
       const likely = likelyOf(targetDatabase, connectors, isShared ? undefined : server);
       const kind = await kindOf(connectors[server], targetDatabase, live, likely !== undefined);
-      if (kind !== undefined)
-        found.push({
-          targetDatabase,
-          ...(kind === 'unknown'
-            ? { database: likely ?? server, toldApart: false }
-            : { database: kind, toldApart: true }),
-        });
+      if (kind === 'unknown') found.push({ targetDatabase, database: likely ?? server, toldApart: false });
+      else if (kind !== undefined) found.push({ targetDatabase, database: kind, toldApart: true });
     }
   }
   return found;

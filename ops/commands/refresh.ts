@@ -10,7 +10,7 @@ export const refresh = defineCommand({
   name: 'refresh',
   summary: 'Reads objects from Stripe again that events alone cannot bring up to date',
   details:
-    'The schedule does so every minute. An object that is named is read whether or not it waits. A subscription that Stripe does not have stays as it is, and goes on granting, unless --cancel-missing cancels it here. Where Stripe has it after all, it is stored as it is there.',
+    'The schedule does so every minute. The object of --object is read even if no refresh of it is due. A subscription that Stripe does not have stays as it is, and goes on granting, unless --cancel-missing cancels it here. If Stripe has it after all, it is stored as it is there.',
   effect: 'changes',
   changes: 'stores the objects as Stripe has them, and what they grant; with --dry-run, nothing.',
   json: 'the report of `lambdas/refresh/contract.ts`',
