@@ -13,7 +13,7 @@ const itself = (what: string, how: string): Operation => ({ what, how });
 /** By subject; `docs/operations.md` has each with the seconds that it took in the recorded session. */
 export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
   Look: [
-    does('See on one screen whether databases, backups, events and money are well', 'status'),
+    does('See databases, backups, events and failing payments on one screen', 'status'),
     does('Check every part, with the fix of what is wrong; gate a deployment', 'doctor'),
     does('List raised alarms', 'alarms'),
     does('Read metrics: received, processed and failed events, lag, ages', 'metrics --service processor'),
@@ -67,10 +67,7 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
   Restore: [
     does('Restore the newest backup, one of a name, or the last before a time', 'restore billing --into billing_check'),
     does('Verify the integrity of a database', 'verify billing --target-database billing_check'),
-    does(
-      'Recover a corrupted or lost server, or any second of 35 days; move to another one',
-      'recover start billing --to 1h',
-    ),
+    does('Recover a corrupted or lost server, or any second of 35 days', 'recover start billing --to 1h'),
     does('See how far that is', 'recover status billing'),
     itself('Move billing to another server while it is in use, with a way back', '[move](move.md)'),
     does('Cut over, without stopping the application by hand', 'recover cut-over billing'),
@@ -86,7 +83,9 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     does('Review only the deleted records', 'rows show billing {report}'),
     does('Merge them into the present state', 'rows merge billing {report} --confirm billing'),
     itself('Restore with psql alone', '[restore with psql](restore-with-psql.md)'),
+    itself('Rehearse the recovery of an instance, quarterly by itself', '`ops recover drill billing`'),
     itself('Rebuild in another region', '[losing a region](region-loss.md)'),
+    itself('Check that a region may be lost, and rehearse it', '`ops region-loss check`, `ops region-loss drill`'),
   ],
   Webhooks: [
     does('Count what failed, waits or is parked', 'webhooks status'),
@@ -95,7 +94,12 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     does('Find gaps after an outage', 'webhooks gaps --from 1h'),
     does('Replay a range', 'webhooks replay --from 1h'),
     does('Retry single events, or all that failed', 'webhooks retry --failed'),
+    does('See what is parked', 'webhooks parked'),
     does('Move parked events back', 'webhooks redrive'),
+    does(
+      'Dismiss an event that need not be applied',
+      'webhooks dismiss evt_unknown --reason "made by a test" --dry-run',
+    ),
     does('Send a test event', 'webhooks send customer.subscription.created --user ann --project project-1'),
     itself('Never apply an event twice; verify signatures', 'by themselves'),
     does('Delete old events; nightly by itself', 'cleanup --dry-run'),
@@ -105,13 +109,18 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     does('Compare and correct; daily by itself', 'reconcile --settle-seconds 0'),
     does('See past runs: checked, missed, drift, corrected, errors', 'reconciliations list'),
     does('See what differed', 'reconciliations findings'),
+    does('Read objects from Stripe again that events left incomplete; each minute by itself', 'refresh --dry-run'),
   ],
-  'Entitlements and cache': [
+  'Entitlements, cache and bitcoin': [
     does('See what a user may use, and why', 'entitlements show ann --project project-1'),
     does('Compute again, of a user, a project or all', 'entitlements recompute --all'),
     does('Look at an entry of the cache', 'cache show ann --project project-1'),
     does('Drop entries of a user, a project or all', 'cache drop --all'),
-    does('Find what is paid and belongs to nobody', 'entitlements unowned'),
+    does('Find what is paid and has no owner', 'entitlements unowned'),
+    does('Assign it', 'entitlements assign sub_ann --user anna --reason "wrote from the address" --dry-run'),
+    does('Change the rules', 'entitlements rules put docs/entitlement-rules.example.json --confirm local'),
+    does('See payments in bitcoin', 'bitcoin status'),
+    does('Accept one that came too late or too low', 'bitcoin accept btc_order-17 --reason agreed --dry-run'),
     itself('Memory and hit rate of the cache', '`ops open console`: the metrics of ElastiCache'),
   ],
   Databases: [
@@ -123,18 +132,19 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     does('Connections, by user and application; who waits for whom', 'connections billing'),
     does('Slowest statements, those that run, wait or block, hit rate', 'queries billing --limit 3'),
     does('Measure what the alarms look at: sizes, ages, failing payments', 'collect'),
-    itself('Vacuum, analyse', 'autovacuum; `ops sizes` shows the dead rows that it has left'),
+    itself('Rebuild bloated indexes without stopping writers', '`ops maintenance run billing --task reindex`'),
     itself('Add an index without stopping writers', '`ops migrate new billing <name> --concurrently`'),
-    itself('Connection by hand', '`psql` through the host that your network allows; the secret has the password'),
+    itself('Connect with psql', '[people](people.md): a token of IAM, through a session host'),
   ],
   Secrets: [
     does('Dry run: roles, what is granted, and revoked from whom', 'access plan billing'),
     does('Close a database to roles without a grant', 'access apply billing --confirm billing'),
-    does('Age of each', 'secrets list'),
+    does('Age of each secret', 'secrets list'),
     does('Rotate a password; every 90 days by itself', 'secrets rotate billing --confirm billing'),
     does('Answer an access request', 'export --customer cus_leaving'),
     does('Erase a customer, also from what is restored later', 'erase --customer cus_leaving --confirm cus_leaving'),
     does('Create a key of the API', 'keys create entitlements:read --name academy --project project-1'),
+    does('Replace one that leaked', 'keys rotate {key} --overlap-hours 0'),
     does('Store a new secret of Stripe', 'secrets put-stripe signing-secret --confirm local'),
   ],
   Emergencies: [
@@ -146,7 +156,6 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     itself('Data loss, disk full, secret leaked', '[scenarios](scenarios.md#data-loss)'),
     itself('Migration failed', '[runbook](runbook.md#migration-failed)'),
   ],
-  'Not there yet': [itself('Read-only roles as code, REINDEX as a job', '–')],
 };
 
 /** The page, with the seconds of each command line that the session recorded. */
