@@ -2,6 +2,7 @@ import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { COMMANDS, GROUPS } from '../../ops/commands';
 import { kebabCase } from '../../ops/usage';
+import { sourcesIn } from '../conventions/sources';
 
 const ROOT = path.resolve(__dirname, '../..');
 const PAGES = new Map(
@@ -53,6 +54,17 @@ test('every link of a page leads to a file, and to a heading of it', () => {
 test('a link to a heading or a file that does not exist is found', () => {
   const links = '[a](#nowhere) [b](nowhere.md) [c](ops.md#nowhere) [d](../README.md) [e](runbook.md#lock-wait)';
   expect(brokenLinksIn(links, 'docs/errors.md')).toEqual(['#nowhere', 'nowhere.md', 'ops.md#nowhere']);
+});
+
+test('every heading of a page that a message of the code names exists', () => {
+  const named = ['core', 'lambdas', 'lib', 'local', 'ops'].flatMap(sourcesIn).flatMap(({ path: file, text }) =>
+    [...text.matchAll(/\b(docs\/[\w-]+\.md)#([\w-]+)/g)].map(([link, page = '', anchor = '']) => ({
+      found: `${file}: ${link}`,
+      exists: ANCHORS.get(page)?.includes(anchor),
+    })),
+  );
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.flatMap(({ found, exists }) => (exists ? [] : [found]))).toEqual([]);
 });
 
 /** The words behind `ops` of each command line in code spans and blocks; options before a command are left out. */
