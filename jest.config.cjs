@@ -16,5 +16,7 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   setupFiles: ['<rootDir>/test/support/environment.ts'],
   maxWorkers: 2,
+  // A worker with more takes longer to free it at the end than jest waits, and jest then warns of leaks that are none.
+  workerIdleMemoryLimit: '800MB',
   testTimeout: 30_000,
 };
