@@ -1,5 +1,12 @@
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import {
+  DATABASE_NAMES,
+  DRILL_LIMIT_DAYS,
+  MAINTENANCE_GRACE_DAYS,
+  maintenancePeriods,
+  RECORDED_JOB_LIMIT_MINUTES,
+} from '../../core/contract';
 import { COMMANDS, GROUPS } from '../../ops/commands';
 import { kebabCase } from '../../ops/usage';
 import { sourcesIn } from '../conventions/sources';
@@ -135,4 +142,21 @@ test('docs/architecture.md says of every function when it runs and what it does'
   const [, table = ''] = /^## Functions\n(.*?)^### /ms.exec(PAGES.get('docs/architecture.md') ?? '') ?? [];
   const described = [...table.matchAll(/^\| `([\w-]+)`/gm)].map(([, name = '']) => name);
   expect(described.toSorted()).toEqual(readdirSync(path.join(ROOT, 'lambdas')).toSorted());
+});
+
+test('docs/api.md names every job of /health/jobs, with the age from which it is late', () => {
+  const rows = (PAGES.get('docs/api.md') ?? '').split('\n').filter((line) => line.startsWith('| `'));
+  const documented = (job: string, limit: string) =>
+    rows.some((row) => row.includes(`\`${job}\``) && row.replaceAll(/[ |]+$/g, '').endsWith(limit));
+  const minutes = (limit: number) => (limit < 120 ? `${limit} minutes` : `${limit / 60} hours`);
+  const jobs = [
+    ...Object.entries(RECORDED_JOB_LIMIT_MINUTES).map(([job, limit]) => [job, minutes(limit)] as const),
+    ['drill-<database>', `${DRILL_LIMIT_DAYS} days`] as const,
+    ...maintenancePeriods('billing').map(([task, days]) => {
+      const ofEach = DATABASE_NAMES.every((name) => maintenancePeriods(name).some(([other]) => other === task));
+      const job = task === 'report' ? 'maintenance-report' : `maintenance-${task}-${ofEach ? '<database>' : 'billing'}`;
+      return [job, `${days + MAINTENANCE_GRACE_DAYS} days`] as const;
+    }),
+  ];
+  expect(jobs.filter(([job, limit]) => !documented(job, limit))).toEqual([]);
 });
