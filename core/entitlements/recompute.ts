@@ -173,7 +173,7 @@ function touchedBy(states: readonly ObjectState[], changedIds?: ReadonlySet<stri
     turns: [] as string[],
   };
   for (const { kind, row } of states) {
-    // A late event stores nothing, but the ledger now knows more of the subscription or invoice; see was_active_in().
+    // A late event stores nothing, but the ledger now knows more of the subscription or invoice; see billing.items_seen_paid().
     if (changedIds?.has(row.id) === false && kind !== 'subscription' && kind !== 'invoice') continue;
     switch (kind) {
       case 'subscription':

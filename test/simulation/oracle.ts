@@ -100,7 +100,7 @@ function untilOf(known: Knowledge, subscription: Subscription, rule: Entitlement
     ...removedItems(known, subscription).map((item) => untilOfRemoved(known, subscription, item, rule)),
   ];
   const limits = [
-    subscription.cancel_at_period_end ? Math.max(...present.map((item) => item.current_period_end)) : Infinity,
+    subscription.cancel_at_period_end ? Math.min(...present.map((item) => item.current_period_end)) : Infinity,
     subscription.ended_at ?? Infinity,
   ];
   return Math.min(Math.max(0, ...ends), ...limits);
@@ -116,8 +116,10 @@ function untilOfItem(known: Knowledge, subscription: Subscription, item: Item, r
   if (status === 'unpaid') return paid;
   if (status === 'past_due') {
     if (!isCurrent) return paid;
-    const owedSince = oldestDebt(known, subscription, item);
-    return owedSince === undefined ? paid + (paid > 0 ? grace : 0) : Math.max(paid, owedSince + grace);
+    const owedSince = oldestDebt(known, subscription, item, paid);
+    if (owedSince !== undefined) return Math.max(paid, owedSince + grace);
+    if (!isBilled(known, subscription, item)) return item.current_period_end + grace;
+    return paid + (paid > 0 ? grace : 0);
   }
   if (status === 'active' && paused && !isGrantedWhilePaused(rule, paused.behavior)) return paid;
   if (!isCurrent) return status === 'active' && isChangeTakenBack(known, subscription, item, priceId, rule) ? paid : 0;
@@ -261,12 +263,17 @@ function itemIdOf({ parent }: Line): string {
   return parent.subscription_item_details.subscription_item;
 }
 
-/** When the grace of the oldest open invoice for an item at its price began; `undefined` when there is none. */
-function oldestDebt(known: Knowledge, subscription: Subscription, item: Item): number | undefined {
+/**
+ * When the grace of the oldest open invoice for an item at its price began, leaving out those that bill what was paid beyond;
+ * `undefined` when there is none.
+ */
+function oldestDebt(known: Knowledge, subscription: Subscription, item: Item, paid: number): number | undefined {
   const anchors = known.stripe
     .invoicesOf(subscription)
     .filter(({ status }) => status === 'open')
-    .filter((invoice) => linesOf(invoice, item, item.price.id).some(({ amount }) => amount > 0))
+    .filter((invoice) =>
+      linesOf(invoice, item, item.price.id).some(({ amount, period }) => amount >= 0 && period.end >= paid),
+    )
     .map(
       (invoice) =>
         invoice.due_date ??
@@ -275,6 +282,11 @@ function oldestDebt(known: Knowledge, subscription: Subscription, item: Item): n
         invoice.created,
     );
   return anchors.length === 0 ? undefined : Math.min(...anchors);
+}
+
+/** Whether an invoice ever billed an item at its present price. */
+function isBilled({ stripe }: Knowledge, subscription: Subscription, item: Item): boolean {
+  return stripe.invoicesOf(subscription).some((invoice) => linesOf(invoice, item, item.price.id).length > 0);
 }
 
 /** Whether disputes undid the payment of the item's present period, and no other invoice paid it. */

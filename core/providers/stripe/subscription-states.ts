@@ -48,9 +48,10 @@ export function subscriptionState(
     current_period_end: dateOf(item.current_period_end ?? subscription.current_period_end),
     position,
   }));
-  // Since 2025 the period is on the items. Where they differ, the subscription's period is that of the longest item.
-  const longest = subscription.items.data.toSorted(
-    (a, b) => (b.current_period_end ?? 0) - (a.current_period_end ?? 0),
+  // Since 2025 the period is on the items. Where they differ, the subscription's period is the one that ends first: at its end
+  // `cancel_at_period_end` cancels all of them.
+  const first = subscription.items.data.toSorted(
+    (a, b) => (a.current_period_end ?? Infinity) - (b.current_period_end ?? Infinity),
   )[0];
   const row: ObjectRow<'subscription'> = {
     id: subscription.id,
@@ -63,8 +64,8 @@ export function subscriptionState(
     pause_behavior: subscription.pause_collection?.behavior ?? null,
     pause_resumes_at: dateOf(subscription.pause_collection?.resumes_at),
     currency,
-    current_period_start: dateOf(subscription.current_period_start ?? longest?.current_period_start),
-    current_period_end: dateOf(subscription.current_period_end ?? longest?.current_period_end),
+    current_period_start: dateOf(subscription.current_period_start ?? first?.current_period_start),
+    current_period_end: dateOf(subscription.current_period_end ?? first?.current_period_end),
     cancel_at_period_end: subscription.cancel_at_period_end,
     cancel_at: dateOf(subscription.cancel_at),
     canceled_at: dateOf(subscription.canceled_at),

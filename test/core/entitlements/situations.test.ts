@@ -141,6 +141,16 @@ describe('where no paid invoice is known', () => {
     expect(await endings(...events)).toEqual({ pro: at(days * DAY) });
   });
 
+  test('a bank debit that was on its way while the subscription was active has paid nothing once it fails', async () => {
+    const owed = {
+      created: EPOCH - 100 * DAY,
+      lines: { data: [lineOf('price_pro', 900, EPOCH - 100 * DAY, YEAR.current_period_end)] },
+    };
+    const failed = stripeEvent('invoice.payment_failed', invoice(owed), { created: EPOCH - 95 * DAY });
+    const events = [became('active', 'incomplete', -100), failed, became('past_due', 'active', -95)];
+    expect(await endings(...events)).toEqual({ pro: at(-88 * DAY) });
+  });
+
   test('what an event shows to be paid outlasts an end of collection', async () => {
     const made = stripeEvent('customer.subscription.created', yearly(), { created: EPOCH - 100 * DAY });
     expect(await endings(made, became('unpaid', 'past_due', 0))).toEqual({ pro: at(265 * DAY) });
