@@ -64,6 +64,8 @@ export function formatDifferences(differences: readonly SchemaDifference[]): str
 function objectsOf({ before, after, facts }: ReadSchema): Map<string, () => string> {
   const objects = new Map<string, () => string>(factsAsObjects(facts).map(([object, sql]) => [object, () => sql]));
   for (const entry of [...before.entries, ...after.entries]) {
+    // Every database has a schema public: pg_dump names it for its owner alone, which is an entry of its own here.
+    if (entry.statements.length === 0) continue;
     const name = describeEntry(entry);
     // Names that differ only in their line breaks have one header.
     let key = name;
