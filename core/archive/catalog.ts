@@ -37,9 +37,14 @@ const USERS_SCHEMA = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' 
 const OURS = `${USERS_SCHEMA}
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`;
 
+/** Classes of operators that hash a value by an id of its server, or may: a value with parts hashes these. */
+const HASHED_BY_ID = ['enum_ops', 'oid_ops', 'array_ops', 'record_ops', 'range_ops', 'multirange_ops']
+  .map((name) => escapeLiteral(name))
+  .join(', ');
+
 /**
  * The root of a partition whose rows may belong to another partition in another database: values of an enum are hashed by
- * ids that the server gives them. pg_dump loads such tables through their root as well.
+ * ids that the server gives them, as are names of tables. pg_dump loads tables through their root for enums alone.
  */
 const ROOT_OF_UNSAFE_PARTITION = `
   SELECT jsonb_build_object('schema', rn.nspname, 'name', r.relname) AS root
@@ -47,7 +52,7 @@ const ROOT_OF_UNSAFE_PARTITION = `
   WHERE c.relispartition AND r.oid = pg_partition_root(c.oid) AND EXISTS (
     SELECT FROM pg_partition_tree(r.oid) tree
       JOIN pg_partitioned_table p ON p.partrelid = tree.relid AND p.partstrat = 'h'
-      JOIN pg_opclass o ON o.oid = ANY (p.partclass) AND o.opcname = 'enum_ops')`;
+      JOIN pg_opclass o ON o.oid = ANY (p.partclass) AND o.opcname IN (${HASHED_BY_ID}))`;
 
 /**
  * Tables in the order of their names, those of extensions first, in the order in which they were made. Of these, there are

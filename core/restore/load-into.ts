@@ -73,7 +73,7 @@ export async function loadInto(
       await applyAfter(client, schema, deviations, {
         makeKeys: (entries) => keys.finish(client, writers, entries),
         beforeOwners: async () => {
-          await Promise.all([collectStatistics(client, writers), checkRows()]);
+          await Promise.all([collectStatistics(client, writers, deviations), checkRows()]);
         },
       });
       return { foreignKeysValidated: await countForeignKeys(client), sequencesRestored };

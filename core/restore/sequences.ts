@@ -50,7 +50,7 @@ interface OwnedSequence {
   readonly last: string;
 }
 
-/** Sequences that number a column of integers, with it. */
+/** Sequences that number a column of integers, with it. One of a foreign table, or a view, is on rows that are elsewhere. */
 const OWNED_SEQUENCES = `
   SELECT sn.nspname AS schema, s.relname AS name, tn.nspname AS "tableSchema", t.relname AS "tableName", a.attname AS column,
          q.seqincrement::text AS increment,
@@ -61,7 +61,7 @@ const OWNED_SEQUENCES = `
       AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
     JOIN pg_class t ON t.oid = d.refobjid JOIN pg_namespace tn ON tn.oid = t.relnamespace
     JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
-  WHERE a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) AND NOT q.seqcycle
+  WHERE t.relkind IN ('r', 'p') AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) AND NOT q.seqcycle
     AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = s.oid AND e.deptype = 'e')
   ORDER BY sn.nspname, s.relname`;
 

@@ -162,9 +162,10 @@ async function prove(
   const domain = new Domain(dependencies, manifest, name);
   await withEntrySession(dependencies, schema.after, name, async (client) => {
     if (!(await readStep(client, 'checked'))) {
-      await collectStatistics(client, [client]);
+      const deviations = new Deviations();
+      await collectStatistics(client, [client], deviations);
       await domain.checkWhenCurrent();
-      await client.query(recordStep('checked'));
+      await client.query(recordStep('checked', { deviations: deviations.all() }));
     }
     if (!(await readStep(client, 'owned'))) {
       const deviations = new Deviations();
