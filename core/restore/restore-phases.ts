@@ -78,9 +78,16 @@ export async function proveSchema(
   { digest, excludedSchema }: { readonly digest?: string; readonly excludedSchema?: string },
 ): Promise<string[]> {
   const { connector, pgDumpWorker: workerFile } = dependencies;
-  const restored = await readCurrent({ connector, database: name, workerFile, excludedSchema });
+  const present = { connector, database: name, workerFile, excludedSchema };
+  const restored = await readCurrent(present);
   if (digest !== undefined && schemaDigest(restored) === digest) return [];
-  return assertSameSchema(await readArchivedSchema(dependencies, archive), restored, deviations.all());
+  const archived = await readArchivedSchema(dependencies, archive);
+  const { lateChecks } = archived.facts;
+  return assertSameSchema(
+    archived,
+    lateChecks ? restored : await readCurrent({ ...present, lateChecks }),
+    deviations.all(),
+  );
 }
 
 /** A restored database whose schema is up to date. */

@@ -67,7 +67,7 @@ async function readOver(client: Client, options: CaptureOptions): Promise<ReadSc
   const dump = parseDump(await dumpSchema(client, { ...options, restrictKey: key }), 'The text of pg_dump');
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   await client.query(`SET TRANSACTION SNAPSHOT ${escapeLiteral(options.snapshot)}`);
-  const facts = await readFacts(client, key, ownersOf(dump));
+  const facts = await readFacts(client, { key, lateChecks: options.lateChecks ?? true, owners: ownersOf(dump) });
   const { rows: populated } = await client.query<{ schema: string; name: string }>(
     'SELECT schemaname AS schema, matviewname AS name FROM pg_matviews WHERE ispopulated',
   );

@@ -86,6 +86,8 @@ export const schemaFactsSchema = z.object({
   memberships: z.array(membershipSchema),
   database: databaseSchema,
   extensions: z.array(extensionSchema),
+  /** Whether checks that depend on more than the row come after the rows. In archives from before November 2026, none does. */
+  lateChecks: z.boolean().default(false),
   /** Number of large objects; their content is no part of the schema. */
   largeObjects: z.int().nonnegative(),
   omissions: z.array(omissionSchema),

@@ -97,9 +97,12 @@ const OMISSIONS = `
  * Reads what pg_dump leaves to others: roles, the database itself, versions of extensions. Call it in the transaction of
  * the snapshot.
  *
- * @param owners names that the dump gives to owners
+ * @param dump its key, and the names that it gives to owners
  */
-export async function readFacts(client: ClientBase, key: string, owners: readonly string[]): Promise<SchemaFacts> {
+export async function readFacts(
+  client: ClientBase,
+  { owners, ...dump }: Pick<SchemaFacts, 'key' | 'lateChecks'> & { readonly owners: readonly string[] },
+): Promise<SchemaFacts> {
   const [single, database] = [
     await client.query<{ serverMajor: number; largeObjects: number }>(
       `SELECT current_setting('server_version_num')::int / 10000 AS "serverMajor",
@@ -111,7 +114,7 @@ export async function readFacts(client: ClientBase, key: string, owners: readonl
   const [facts] = database.rows;
   if (!numbers || !facts) throw new OperationError('database_unavailable', 'The server does not describe the database');
   return {
-    key,
+    ...dump,
     ...numbers,
     roles: (await client.query<Role>(ROLES, [owners])).rows,
     memberships: (await client.query<Membership>(MEMBERSHIPS, [owners])).rows,

@@ -3,6 +3,7 @@ import { PASSING_STATES } from '../../database/passing-states';
 import { messageOf, OperationError } from '../../runtime/errors';
 import type { DumpEntry } from '../text/dump-text';
 import { describeEntry } from '../text/describe-entry';
+import { splitCheck } from '../text/keys';
 import { type Deviations, INSUFFICIENT_PRIVILEGE, stateOf } from './deviations';
 
 /**
@@ -14,6 +15,8 @@ const BATCH_ENTRIES = 100;
 const IGNORED_PRIVILEGE = ['01006', '01007'];
 /** Rows need them, so a restore without them is none. */
 const INDISPENSABLE = new Set(['TABLE', 'TABLE ATTACH', 'SEQUENCE', 'SEQUENCE OWNED BY', 'DEFAULT']);
+/** Of these, what may belong to a foreign table or a view that was not made. */
+const OF_COLUMNS = new Set(['SEQUENCE OWNED BY', 'DEFAULT']);
 /** Properties of objects, each statement of which stands alone. */
 const PROPERTIES = new Set(['ACL', 'DEFAULT ACL', 'OWNER', 'COMMENT', 'SECURITY LABEL']);
 const PASSING = new RegExp(PASSING_STATES);
@@ -39,7 +42,8 @@ const REFUSED = /^(?:42|0A|0L|22023|55|58)/;
  *
  * What the role may not do (only a superuser makes event triggers, for example), what the server refuses, extensions whose
  * script fails, and what depends on these, is listed in `deviations` and left out; so is LZ4 for columns, where the server has
- * none, and an index that is not unique and calls a function whose body does not qualify its names.
+ * none, the validation of a check that rows do not meet, and an index that is not unique and calls a function whose body does
+ * not qualify its names.
  *
  * @param client connection without an open transaction
  * @throws OperationError `schema_not_applied` naming the entry, when tables, defaults, keys or policies cannot be made;
@@ -130,6 +134,7 @@ async function judge(
     deviations.addExtension(describeEntry(entry), entry.statements[0] ?? '', error);
     return;
   }
+  if (entry.type === 'CHECK CONSTRAINT' && (await runUnchecked(client, entry, error, deviations))) return;
   if (state.startsWith('23')) {
     throw new OperationError(
       'archive_inconsistent',
@@ -165,7 +170,9 @@ async function isTolerable(
 ): Promise<boolean> {
   const { type } = entry;
   const state = stateOf(error);
-  if (INDISPENSABLE.has(type)) return false;
+  if (INDISPENSABLE.has(type)) {
+    return OF_COLUMNS.has(type) && deviations.explains(error, await schemasOf(client));
+  }
   // It may read a foreign server, which need not be there.
   if (type === 'MATERIALIZED VIEW DATA' || state === INSUFFICIENT_PRIVILEGE) return true;
   if (!RULES_OF_DATA.has(type)) return REFUSED.test(state) || deviations.explains(error, await schemasOf(client));
@@ -196,6 +203,36 @@ async function runWithoutLz4(
     return false;
   }
   deviations.add(describeEntry(entry), 'made without LZ4 for its columns', error);
+  return true;
+}
+
+/**
+ * A check that rows met when they were stored: its function does not qualify its names, it depends on the time zone, for both
+ * of which the database may have a setting, it reads the clock, or was replaced. Whatever it is, it holds for new rows.
+ */
+async function runUnchecked(
+  client: ClientBase,
+  entry: DumpEntry,
+  error: unknown,
+  deviations: Deviations,
+): Promise<boolean> {
+  const split = splitCheck(entry);
+  if (!split) return false;
+  try {
+    await client.query(split.unchecked);
+  } catch {
+    return false;
+  }
+  try {
+    await client.query(`BEGIN; SET LOCAL search_path TO DEFAULT; SET LOCAL TimeZone TO DEFAULT; ${split.check} COMMIT`);
+  } catch {
+    await client.query('ROLLBACK');
+    deviations.add(
+      describeEntry(entry),
+      'made NOT VALID: rows do not meet it, or it cannot be computed for them',
+      error,
+    );
+  }
   return true;
 }
 

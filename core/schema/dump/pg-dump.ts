@@ -6,6 +6,7 @@ import { prepareSession } from '../../database/session';
 import { freeBuffer } from '../../runtime/free-buffer';
 import { collectSparedGarbage, spareHeap } from '../../runtime/sparing-heap';
 import { dumpError } from './dump-error';
+import { withLateChecks } from './late-checks';
 import { SessionBridge } from './session-bridge';
 
 /** Newest major version of a server that the pg_dump of @electric-sql/pglite-tools reads; the package's is PostgreSQL 18. */
@@ -42,6 +43,12 @@ export interface DumpOptions {
   readonly workerFile?: string;
   /** Schema that is left out, with what is in it: lower-case letters and `_`. @default none */
   readonly excludedSchema?: string;
+  /**
+   * `false`: every valid check is a part of its table, as native pg_dump writes it.
+   *
+   * @default checks that depend on more than the row come after the rows
+   */
+  readonly lateChecks?: boolean;
   /** Ends the dump. The connection is then in the middle of a statement and fit only to be ended. */
   readonly signal?: AbortSignal;
 }
@@ -53,7 +60,7 @@ export async function prepareDumpSession(client: Client): Promise<void> {
 
 /**
  * The schema of a database as pg_dump writes it: the text of `pg_dump --schema-only`, byte for byte that of the native
- * program of the same version in the time zone UTC.
+ * program of the same version in the time zone UTC, but for {@link withLateChecks}.
  *
  * pg_dump runs in a thread of its own and never makes the application wait: a table that another session waits for is not
  * waited for as well.
@@ -71,7 +78,7 @@ export async function dumpSchema(client: Client, options: DumpOptions): Promise<
   const bridge = client.query(
     new SessionBridge(settings, (sql) => {
       if (sql === LIFTS_LOCK_TIMEOUT) lockTimeouts += 1;
-      return rewriteStatement(sql);
+      return rewriteStatement(sql) ?? (options.lateChecks === false ? undefined : withLateChecks(sql));
     }),
   );
   const bytes = await runWorker(bridge, options).catch((error: unknown) => {

@@ -50,6 +50,32 @@ export function splitForeignKey(entry: DumpEntry): SplitForeignKey | undefined {
   };
 }
 
+/** A check that can be added without checking rows. */
+export interface SplitCheck {
+  /** Adds it for new rows alone. */
+  readonly unchecked: string;
+  /** Checks all rows against it. */
+  readonly check: string;
+}
+
+const ALTER_CHECKED = /^ALTER (?:TABLE|FOREIGN TABLE|DOMAIN) (?:ONLY )?/;
+
+/** Splits a check of a table or domain; `undefined` where nothing is checked. */
+export function splitCheck({ type, statements: [statement = '', ...others] }: DumpEntry): SplitCheck | undefined {
+  const start = ALTER_CHECKED.exec(statement)?.[0];
+  if (type !== 'CHECK CONSTRAINT' || start === undefined || / NOT (?:VALID|ENFORCED);$/.test(statement))
+    return undefined;
+  const holder = parseName(statement, start.length);
+  if (!holder || !statement.startsWith(ADD_CONSTRAINT, holder.end)) return undefined;
+  const constraint = parseName(statement, holder.end + ADD_CONSTRAINT.length);
+  if (!constraint) return undefined;
+  const name = statement.slice(holder.end + ADD_CONSTRAINT.length, constraint.end);
+  return {
+    unchecked: [statement.replace(/;$/, ' NOT VALID;'), ...others].join('\n'),
+    check: `${statement.slice(0, holder.end)} VALIDATE CONSTRAINT ${name};`,
+  };
+}
+
 function alteredTable(statement: string): ParsedName | undefined {
   if (!statement.startsWith(ALTER_TABLE)) return undefined;
   const at = ALTER_TABLE.length;

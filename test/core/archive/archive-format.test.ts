@@ -22,6 +22,7 @@ const FACTS: CompleteManifest['schema']['facts'] = {
     grants: null,
   },
   extensions: [],
+  lateChecks: true,
   largeObjects: 0,
   omissions: [],
 };
