@@ -122,7 +122,8 @@ export async function* differences(
   index: number,
   maxRowBytes: number,
 ): AsyncGenerator<ReportedRow> {
-  const keys = table.columns.filter((column) => column.inKey).map((column) => escapeIdentifier(column.name));
+  const inKey = table.columns.filter((column) => column.inKey);
+  const keys = inKey.map((column) => escapeIdentifier(column.name));
   const firstKey = `l.${keys[0]}`;
   const text = (alias: string) =>
     `ARRAY[${columnsOf(alias, table)
@@ -130,7 +131,7 @@ export async function* differences(
       .join(', ')}]`;
   const keyText = `ARRAY[${keys.map((key) => `a.${key}::text`).join(', ')}]`;
   const source = `FROM ${temporaryName(index)} a
-     LEFT JOIN ONLY ${qualified(table)} l ON ${keys.map((key) => `l.${key} = a.${key}`).join(' AND ')}
+     LEFT JOIN ONLY ${qualified(table)} l ON ${inKey.map(({ equals }, at) => `l.${keys[at]} ${equals} a.${keys[at]}`).join(' AND ')}
      WHERE ${firstKey} IS NULL OR ${rowText('a', table)} <> ${rowText('l', table)}`;
   const largest = await largestRow(live, table, { key: keyText, source, maxRowBytes });
   const fetch = Math.min(Math.max(Math.floor((LARGEST_AT_ONCE * maxRowBytes) / Math.max(largest, 1)), 1), MAX_FETCH);

@@ -99,7 +99,7 @@ export async function countPlan(client: ClientBase, table: LiveTable, index: num
  * Carries out the plan, with one statement for the insertions, so that rows may refer to each other, and one for the
  * updates. Triggers fire as usual, and may refuse.
  *
- * @throws OperationError `merge_refused` with the rule that refuses
+ * @throws OperationError `merge_refused` with the rule that refuses, or with how many rows are not stored
  */
 export async function mergeTable(
   client: ClientBase,
@@ -109,19 +109,30 @@ export async function mergeTable(
 ): Promise<void> {
   const planned = (action: Action) =>
     `pg_temp.chosen_${index} c JOIN pg_temp.planned_${index} p ON p.id = c.id AND p.action = '${action}'`;
+  const store = async (sql: string, action: Action): Promise<void> => {
+    const { rowCount } = await client.query(sql);
+    const { rows } = await client.query<{ n: number }>(`SELECT count(*)::float8 AS n FROM ${planned(action)}`);
+    if (rowCount === rows[0]?.n) return;
+    throw new OperationError(
+      'merge_refused',
+      `${nameOf(table)} stored ${rowCount} of ${rows[0]?.n} rows: a trigger or rule of the table keeps out the others, or puts them elsewhere. ${outcome}: choose other rows, or disable it for the merge`,
+    );
+  };
   const names = columnList(table.columns.map((column) => column.name));
   const settable = table.columns
     .map((column, at) => ({ ...column, value: valuesOf(table)[at] }))
     .filter((column) => !column.inKey && !column.identityAlways);
   try {
-    await client.query(
+    await store(
       `INSERT INTO ${qualified(table)} (${names}) OVERRIDING SYSTEM VALUE
        SELECT ${valuesOf(table).join(', ')} FROM ${planned('insert')}`,
+      'insert',
     );
     if (settable.length === 0) return;
     const assignments = settable.map((column) => `${escapeIdentifier(column.name)} = ${column.value}`);
-    await client.query(
+    await store(
       `UPDATE ONLY ${qualified(table)} l SET ${assignments.join(', ')} FROM ${planned('update')} WHERE ${sameKey(table)}`,
+      'update',
     );
   } catch (cause) {
     throw refused(nameOf(table), cause, outcome);
@@ -131,9 +142,14 @@ export async function mergeTable(
 /** What is said of a merge that is refused: of one that calls before have begun, their rows stay. */
 export type MergeOutcome = 'Nothing was merged' | 'What earlier calls merged stays, and nothing else was merged';
 
+/** Where PL/pgSQL raises what a function says with RAISE. */
+const RAISED = 'exec_stmt_raise';
+
 /** An error for the refusal of a key, a constraint or a trigger; any other error is returned unchanged. */
 export function refused(what: string, cause: unknown, outcome: MergeOutcome): unknown {
-  const rule = cause instanceof DatabaseError && ['23', 'P0'].includes((cause.code ?? '').slice(0, 2));
+  if (!(cause instanceof DatabaseError)) return cause;
+  // A function may raise an error of any class.
+  const rule = ['23', 'P0'].includes((cause.code ?? '').slice(0, 2)) || cause.routine === RAISED;
   if (!rule) return cause;
   const detail = cause.detail === undefined ? '' : ` (${cause.detail})`;
   return new OperationError(
@@ -155,6 +171,8 @@ function keysOf(table: LiveTable): string[] {
 function sameKey(table: LiveTable): string {
   const values = valuesOf(table);
   return table.columns
-    .flatMap((column, at) => (column.inKey ? [`l.${escapeIdentifier(column.name)} = ${values[at]}`] : []))
+    .flatMap((column, at) =>
+      column.inKey ? [`l.${escapeIdentifier(column.name)} ${column.equals} ${values[at]}`] : [],
+    )
     .join(' AND ');
 }

@@ -11,6 +11,8 @@ export interface LiveColumn {
   readonly inKey: boolean;
   /** Place in the primary key, from 1; null outside of it. */
   readonly keyPlace: number | null;
+  /** The operator by which the primary key tells values apart, with its schema: that of a type of an extension is in no path. */
+  readonly equals: string;
   /** An identity column that refuses other values in an UPDATE. */
   readonly identityAlways: boolean;
 }
@@ -21,6 +23,8 @@ export interface LiveTable {
   readonly name: string;
   /** Without generated columns: they follow from the others. */
   readonly columns: readonly LiveColumn[];
+  /** Columns of the primary key, generated ones among them; 0 without one. */
+  readonly keyLength: number;
 }
 
 /** `schema.table`, as requests, reports and people name it. */
@@ -41,19 +45,29 @@ export function keyOf(table: LiveTable): (LiveColumn & { readonly escaped: strin
  *
  * @param client a connection with the settings of COPY, so that types are spelled with their schema
  * @throws InvalidRequestError naming a table that does not exist, is not an ordinary table, or belongs to the platform
- * @throws OperationError `no_primary_key` naming a table whose rows cannot be told apart
+ * @throws OperationError `no_primary_key` naming a table whose rows cannot be told apart, or only by what is generated
  */
 export async function describeTables(client: ClientBase, names: readonly string[]): Promise<LiveTable[]> {
   const tables = await readTables(client, names);
   for (const table of tables) {
-    if (table.columns.some((column) => column.inKey)) continue;
+    if (table.keyLength > 0 && table.columns.filter(({ inKey }) => inKey).length === table.keyLength) continue;
+    const lacking = table.keyLength === 0 ? 'has no primary key' : 'has a generated column in its primary key';
     throw new OperationError(
       'no_primary_key',
-      `Table ${nameOf(table)} has no primary key, so its rows cannot be told apart: restore the archive into a new database and compare there`,
+      `Table ${nameOf(table)} ${lacking}, so its rows cannot be told apart: restore the archive into a new database and compare there`,
     );
   }
   return orderByKeys(tables, await foreignKeysOf(client, tables));
 }
+
+/** The equality of the index of the primary key, for a column of it. */
+const EQUALS = `SELECT format('OPERATOR(%I.%s)', n.nspname, o.oprname)
+  FROM pg_index x JOIN pg_opclass oc ON oc.oid = x.indclass[array_position(k.conkey, a.attnum) - 1]
+    JOIN pg_am m ON m.oid = oc.opcmethod AND m.amname = 'btree'
+    JOIN pg_amop s ON s.amopfamily = oc.opcfamily AND s.amopstrategy = 3
+      AND s.amoplefttype = oc.opcintype AND s.amoprighttype = oc.opcintype
+    JOIN pg_operator o ON o.oid = s.amopopr JOIN pg_namespace n ON n.oid = o.oprnamespace
+  WHERE x.indexrelid = k.conindid`;
 
 /**
  * Describes tables without regard to their keys.
@@ -66,10 +80,11 @@ export async function readTables(client: ClientBase, names: readonly string[]): 
             (SELECT coalesce(json_agg(json_build_object(
                 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
                 'inKey', coalesce(a.attnum = ANY (k.conkey), false), 'keyPlace', array_position(k.conkey, a.attnum),
-                'identityAlways', a.attidentity = 'a')
+                'equals', coalesce((${EQUALS}), '='), 'identityAlways', a.attidentity = 'a')
                 ORDER BY a.attnum), '[]')
              FROM pg_attribute a
-             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns
+             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns,
+            coalesce(cardinality(k.conkey), 0) AS "keyLength"
      FROM pg_class c
      JOIN pg_namespace n ON n.oid = c.relnamespace
      LEFT JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'

@@ -1,0 +1,83 @@
+import type { Client } from 'pg';
+import { mergeRows } from '../../../lambdas/row-recovery/merge';
+import { reportRows } from '../../../lambdas/row-recovery/report';
+import { type ArchiveSite, createArchiveSite, noCache } from '../../factories/archive';
+import { rowReporting } from '../../factories/row-reports';
+import { noErasures } from '../../support/erasures';
+import { silentLog } from '../../support/log';
+
+/** Tables of a company whose keys, rules and triggers are out of the ordinary. */
+const TABLES = `CREATE SCHEMA shop; CREATE EXTENSION ltree SCHEMA shop; CREATE EXTENSION citext SCHEMA shop;
+  CREATE TABLE shop.slugs (tenant int, name text, slug text GENERATED ALWAYS AS (lower(name)) STORED, PRIMARY KEY (tenant, slug));
+  CREATE TABLE shop.paths (path shop.ltree, mail shop.citext, v int, PRIMARY KEY (mail, path));
+  CREATE TABLE shop.moved (id int PRIMARY KEY); CREATE TABLE shop.moved_2026 () INHERITS (shop.moved);
+  CREATE FUNCTION shop.move() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO shop.moved_2026 VALUES (NEW.id); RETURN NULL; END';
+  CREATE TABLE shop.guarded (id int PRIMARY KEY);
+  CREATE FUNCTION shop.guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'write protected' USING ERRCODE = 'modifying_sql_data_not_permitted'; END $$;`;
+const ROWS = `INSERT INTO shop.slugs SELECT n % 2, 'N' || n FROM generate_series(1, 4) n;
+  INSERT INTO shop.paths VALUES ('a.b', 'A@example.com', 1), ('a.c', 'A@example.com', 2);
+  INSERT INTO shop.moved VALUES (1), (2); INSERT INTO shop.guarded VALUES (1)`;
+const TRIGGERS = `CREATE TRIGGER move BEFORE INSERT ON shop.moved FOR EACH ROW EXECUTE FUNCTION shop.move();
+  CREATE TRIGGER guard BEFORE INSERT ON shop.guarded EXECUTE FUNCTION shop.guard()`;
+
+let site: ArchiveSite;
+let client: Client;
+
+beforeAll(async () => {
+  site = await createArchiveSite('billing', TABLES);
+  client = await site.source.client();
+  await client.query(ROWS);
+  await site.backup('2026-11-21T06:00:00Z');
+  await client.query(TRIGGERS);
+});
+
+afterAll(() => site.remove());
+
+const report = (table: string) => reportRows(rowReporting(site), { archive: 'latest', tables: [table] });
+
+function merge(reportId: string) {
+  const { connector } = site.source;
+  return mergeRows(
+    { connector, store: site.store, log: silentLog, cache: noCache, erasures: noErasures },
+    { reportId, choose: 'deleted', confirm: 'billing' },
+  );
+}
+
+test('a key with a generated column is refused: by its other columns, a row would be taken for another', async () => {
+  await expect(report('shop.slugs')).rejects.toMatchObject({
+    code: 'no_primary_key',
+    message: expect.stringContaining('shop.slugs has a generated column in its primary key'),
+  });
+});
+
+test('rows with keys of types that extensions bring are told apart as the key does', async () => {
+  await client.query(`DELETE FROM shop.paths WHERE v = 2; UPDATE shop.paths SET mail = 'a@EXAMPLE.com'`);
+  const { reportId, deleted, changed } = await report('shop.paths');
+  expect({ deleted, changed }).toEqual({ deleted: 1, changed: 1 });
+  expect(await merge(reportId)).toMatchObject({ inserted: 1, conflicts: [] });
+  const { rows } = await client.query('SELECT mail::text, path::text FROM shop.paths ORDER BY v');
+  expect(rows).toEqual([
+    { mail: 'a@EXAMPLE.com', path: 'a.b' },
+    { mail: 'A@example.com', path: 'a.c' },
+  ]);
+});
+
+test('a merge whose rows a trigger puts elsewhere is refused, with how many are not stored', async () => {
+  await client.query('DELETE FROM ONLY shop.moved');
+  const { reportId } = await report('shop.moved');
+  await expect(merge(reportId)).rejects.toMatchObject({
+    code: 'merge_refused',
+    message: expect.stringContaining('shop.moved stored 0 of 2 rows'),
+  });
+  expect((await client.query('SELECT FROM shop.moved')).rowCount).toBe(0);
+});
+
+test('a merge that a function refuses by an error of any class says what it says', async () => {
+  await client.query('DELETE FROM shop.guarded');
+  const { reportId } = await report('shop.guarded');
+  await expect(merge(reportId)).rejects.toMatchObject({
+    code: 'merge_refused',
+    message: expect.stringContaining('shop.guarded refuses the rows: write protected'),
+  });
+});
