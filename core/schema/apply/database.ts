@@ -1,7 +1,7 @@
 import { type ClientBase, escapeIdentifier, escapeLiteral } from 'pg';
 import type { DatabaseFacts } from '../contract';
 import type { Deviations } from './deviations';
-import { settingClause } from './settings';
+import { settingClause, shownClause } from './settings';
 
 /**
  * Gives a restored database the settings and the comment of its source. They come before everything in it: a default or
@@ -15,10 +15,10 @@ export async function restoreDatabaseSettings(
   facts: DatabaseFacts,
   deviations: Deviations,
 ): Promise<void> {
-  const statementsOf = (name: string) => [
-    ...facts.settings.map((setting) => `ALTER DATABASE ${name} ${settingClause(setting)}`),
+  const statementsOf = (name: string, clauseOf = settingClause) => [
+    ...facts.settings.map((setting) => `ALTER DATABASE ${name} ${clauseOf(setting)}`),
     ...facts.roleSettings.flatMap(({ role, settings }) =>
-      settings.map((setting) => `ALTER ROLE ${escapeIdentifier(role)} IN DATABASE ${name} ${settingClause(setting)}`),
+      settings.map((setting) => `ALTER ROLE ${escapeIdentifier(role)} IN DATABASE ${name} ${clauseOf(setting)}`),
     ),
     ...(facts.comment === null ? [] : [`COMMENT ON DATABASE ${name} IS ${escapeLiteral(facts.comment)}`]),
   ];
@@ -58,12 +58,12 @@ export async function restoreDatabaseOwner(
 
 async function run(
   client: ClientBase,
-  statementsOf: (name: string) => readonly string[],
+  statementsOf: (name: string, clauseOf?: (setting: string) => string) => readonly string[],
   database: string,
   deviations: Deviations,
 ): Promise<void> {
   // A restore renames the database at its end, so its name of now would say nothing to the reader of the report.
-  const shown = statementsOf('…');
+  const shown = statementsOf('…', shownClause);
   for (const [index, statement] of statementsOf(escapeIdentifier(database)).entries()) {
     await client
       .query(statement)

@@ -2,7 +2,7 @@ import { type ClientBase, escapeIdentifier, escapeLiteral } from 'pg';
 import { isNameTaken } from '../../database/duplicate';
 import type { Membership, Role, SchemaFacts } from '../contract';
 import type { Deviations } from './deviations';
-import { settingClause } from './settings';
+import { settingClause, shownClause } from './settings';
 
 /** What a restore did to the roles of the server. */
 export interface RolesReport {
@@ -56,11 +56,14 @@ async function createRole(client: ClientBase, role: Role, deviations: Deviations
   if (rights.length > 0) {
     deviations.add(`ROLE ${role.name}`, `made without ${rights.join(', ')}`, 'a restore gives no rights on the server');
   }
-  const details = [
-    ...(role.comment === null ? [] : [`COMMENT ON ROLE ${name} IS ${escapeLiteral(role.comment)}`]),
-    ...role.settings.map((setting) => `ALTER ROLE ${name} ${settingClause(setting)}`),
-  ];
-  for (const statement of details) await attempt(client, `ROLE ${role.name}`, statement, deviations);
+  const object = `ROLE ${role.name}`;
+  if (role.comment !== null) {
+    await attempt(client, object, `COMMENT ON ROLE ${name} IS ${escapeLiteral(role.comment)}`, deviations);
+  }
+  for (const setting of role.settings) {
+    const statement = `ALTER ROLE ${name} ${settingClause(setting)}`;
+    await attempt(client, object, statement, deviations, `ALTER ROLE ${name} ${shownClause(setting)}`);
+  }
   return true;
 }
 
@@ -133,6 +136,13 @@ async function restoreMembership(
   }
 }
 
-async function attempt(client: ClientBase, object: string, sql: string, deviations: Deviations): Promise<void> {
-  await client.query(sql).catch((error: unknown) => deviations.add(object, `not done: ${sql}`, error));
+/** @param shown what the report says of it */
+async function attempt(
+  client: ClientBase,
+  object: string,
+  sql: string,
+  deviations: Deviations,
+  shown = sql,
+): Promise<void> {
+  await client.query(sql).catch((error: unknown) => deviations.add(object, `not done: ${shown}`, error));
 }

@@ -20,6 +20,12 @@ export function settingClause(setting: string): string {
   return `SET ${escapeIdentifier(name)} TO ${values.length > 0 ? values.map((item) => escapeLiteral(item)).join(', ') : "''"}`;
 }
 
+/** {@link settingClause} for reports and logs: a setting of the application's own, such as `app.jwt_secret`, may be a secret. */
+export function shownClause(setting: string): string {
+  const name = setting.slice(0, setting.indexOf('='));
+  return name.includes('.') ? `SET ${escapeIdentifier(name)} TO …` : settingClause(setting);
+}
+
 function listItems(list: string): string[] {
   if (list.trim() === '') return [];
   return [...list.matchAll(ITEM)].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '');
