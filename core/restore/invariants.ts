@@ -16,7 +16,8 @@ const INVARIANTS: Record<DatabaseName, readonly Invariant[]> = {
     {
       name: 'no charge has refunded more than its refund ledger says, nor the ledger more than the charge',
       violations: `SELECT c.id FROM billing.charges c LEFT JOIN billing.refund_balances b ON b.charge_id = c.id
-        WHERE c.amount_refunded - (c.amount - coalesce(nullif(c.amount_captured, 0), c.amount)) > coalesce(b.refunded, 0) OR coalesce(b.balance, 0) NOT BETWEEN 0 AND c.amount`,
+        -- What was authorised and not captured is released, which is no refund.
+        WHERE c.amount_refunded - (c.amount - coalesce(c.amount_captured, c.amount)) > coalesce(b.refunded, 0) OR coalesce(b.balance, 0) NOT BETWEEN 0 AND c.amount`,
     },
     {
       name: 'refunds are in the currency of their charge',

@@ -28,14 +28,16 @@ export function chargeStates(
   defaults: StateDefaults = NO_DEFAULTS,
 ): ObjectState[] {
   const charge = readObject(chargeShape, object, 'charge');
-  if (charge.amount_refunded > charge.amount) {
+  const captured = charge.amount_captured ?? (charge.captured === false ? 0 : charge.amount);
+  // The amount is what was authorised, of which more may be captured.
+  const amount = Math.max(charge.amount, captured);
+  if (charge.amount_refunded > amount) {
     throw new InvalidRequestError(
-      `charge.amount_refunded: ${charge.amount_refunded} is more than the charge's amount of ${charge.amount}`,
+      `charge.amount_refunded: ${charge.amount_refunded} is more than the charge's amount of ${amount}`,
     );
   }
-  const captured = charge.amount_captured ?? (charge.captured === false ? 0 : charge.amount);
   // What was authorised and never captured is no refund, although Stripe adds it to `amount_refunded` when it is released.
-  const released = charge.captured == null ? 0 : charge.amount - captured;
+  const released = charge.captured == null ? 0 : amount - captured;
   const refundedTotal = Math.max(0, charge.amount_refunded - released);
   const row: ObjectRow<'charge'> = {
     id: charge.id,
@@ -43,7 +45,7 @@ export function chargeStates(
     ...ownerOf([charge.metadata], defaults),
     payment_intent_id: charge.payment_intent ?? null,
     status: charge.status,
-    amount: charge.amount,
+    amount,
     amount_captured: captured,
     amount_refunded: charge.amount_refunded,
     currency: charge.currency,
