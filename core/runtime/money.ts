@@ -1,5 +1,16 @@
-/** Digits of the smallest unit where they are not those of ISO 4217: Stripe counts hundredths of some currencies that have none, and bitcoin is no currency of its. */
-const DIGITS: Readonly<Record<string, number>> = { ISK: 2, UGX: 2, BTC: 8 };
+/**
+ * Digits of the smallest unit, where there are not two: of Stripe's currencies, which differ from those of ISO 4217 and of what
+ * JavaScript knows, such as for the forint. Bitcoin is no currency of Stripe's.
+ */
+const DIGITS: Readonly<Record<string, number>> = {
+  ...digits(0, 'BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF'),
+  ...digits(3, 'BHD JOD KWD OMR TND'),
+  BTC: 8,
+};
+
+function digits(count: number, currencies: string): Record<string, number> {
+  return Object.fromEntries(currencies.split(' ').map((currency) => [currency, count]));
+}
 
 /**
  * An amount for people: `120.00 EUR`.
@@ -8,24 +19,11 @@ const DIGITS: Readonly<Record<string, number>> = { ISK: 2, UGX: 2, BTC: 8 };
  */
 export function amountText(amount: string, currency: string): string {
   const code = currency.toUpperCase();
-  const digits = DIGITS[code] ?? fractionDigits(code);
+  const places = DIGITS[code] ?? 2;
   const [sign, units] = amount.startsWith('-') ? ['-', amount.slice(1)] : ['', amount];
-  const padded = units.padStart(digits + 1, '0');
-  const whole = BigInt(padded.slice(0, padded.length - digits)).toLocaleString('en');
-  return `${sign}${whole}${digits === 0 ? '' : `.${padded.slice(-digits)}`} ${code}`;
-}
-
-/** Two where the code is unknown, as most have. */
-function fractionDigits(code: string): number {
-  try {
-    const { maximumFractionDigits = 2 } = new Intl.NumberFormat('en', {
-      style: 'currency',
-      currency: code,
-    }).resolvedOptions();
-    return maximumFractionDigits;
-  } catch {
-    return 2;
-  }
+  const padded = units.padStart(places + 1, '0');
+  const whole = BigInt(padded.slice(0, padded.length - places)).toLocaleString('en');
+  return `${sign}${whole}${places === 0 ? '' : `.${padded.slice(-places)}`} ${code}`;
 }
 
 /** Satoshi as bitcoin, exactly, for a column that names the currency: `0.00100000`. */
