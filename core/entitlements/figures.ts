@@ -64,11 +64,11 @@ const REVENUE = `
     SELECT id AS charge_id, payment_intent_id, project_id, currency,
            coalesce(amount_captured, amount) AS gross, 0 AS refunded, 1 AS charges
     FROM billing.charges
-    WHERE status = 'succeeded' AND created_at >= $2 AND created_at < $3
+    WHERE status = 'succeeded' AND coalesce(amount_captured, amount) > 0 AND created_at >= $2 AND created_at < $3
     UNION ALL
     SELECT charge.id, charge.payment_intent_id, charge.project_id, entry.currency, 0, entry.amount, 0
     FROM billing.refund_entries AS entry JOIN billing.charges AS charge ON charge.id = entry.charge_id
-    WHERE entry.recorded_at >= $2 AND entry.recorded_at < $3
+    WHERE charge.status = 'succeeded' AND entry.recorded_at >= $2 AND entry.recorded_at < $3
   ), purchased AS (
     SELECT DISTINCT ON (charge_id) charge_id, owner_project_id
     FROM movement JOIN billing.owned_purchases AS purchase USING (payment_intent_id)

@@ -217,24 +217,24 @@ describe('the figures of a project', () => {
   const range = 'from=2020-01-01&to=2020-12-31';
   beforeAll(async () => {
     const metadata = { user_id: 'user_2', project_id: 'project_2' };
-    const made = { created: Date.parse('2020-06-01') / 1_000, status: 'succeeded', metadata };
+    const made = { created: Date.parse('2020-06-01') / 1_000, status: 'succeeded', metadata, payment_intent: null };
     await applyWithEntitlements(
       api.client,
       stripeEvent('customer.created', customer()),
       stripeEvent('customer.subscription.created', subscription({ id: 'sub_2', metadata })),
+      stripeEvent('charge.succeeded', charge({ ...made, id: 'ch_1', amount: 5_000, amount_captured: 4_000 })),
       stripeEvent(
         'charge.succeeded',
-        charge({ ...made, id: 'ch_1', payment_intent: null, amount: 5_000, amount_captured: 4_000 }),
+        charge({ ...made, id: 'ch_2', amount: 700, amount_captured: 700, currency: 'jpy' }),
       ),
       stripeEvent(
         'charge.succeeded',
-        charge({ ...made, id: 'ch_2', payment_intent: null, amount: 700, amount_captured: 700, currency: 'jpy' }),
+        charge({ ...made, id: 'ch_3', amount: 900, metadata: { project_id: 'project_3' } }),
       ),
-      stripeEvent(
-        'charge.succeeded',
-        charge({ ...made, id: 'ch_3', payment_intent: null, amount: 900, metadata: { project_id: 'project_3' } }),
-      ),
-      stripeEvent('charge.failed', charge({ ...made, id: 'ch_4', payment_intent: null, amount: 1, status: 'failed' })),
+      stripeEvent('charge.failed', charge({ ...made, id: 'ch_4', amount: 1, status: 'failed' })),
+      stripeEvent('charge.succeeded', charge({ ...made, id: 'ch_5', captured: false, amount_captured: 0 })),
+      stripeEvent('charge.pending', charge({ ...made, id: 'ch_6', status: 'pending' })),
+      stripeEvent('refund.created', refund({ id: 're_6', charge: 'ch_6', payment_intent: null, status: 'pending' })),
       stripeEvent(
         'refund.created',
         refund({ id: 're_1', charge: 'ch_1', payment_intent: null, amount: 1_500, status: 'succeeded' }),
@@ -244,7 +244,7 @@ describe('the figures of a project', () => {
     await api.client.query("UPDATE billing.refund_ledger SET recorded_at = '2020-07-01Z'");
   });
 
-  test('are what it took in by currency, less refunds, in the smallest unit', async () => {
+  test('are what was captured by currency, less what was given back of it, in the smallest unit', async () => {
     const { currencies } = (await json(await api.get(`${base}/revenue?${range}`, admin))) as { currencies: unknown };
     expect(currencies).toEqual([
       { currency: 'eur', gross: 4_000, refunded: 1_500, net: 2_500, charges: 1 },
