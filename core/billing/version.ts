@@ -51,6 +51,11 @@ export function tiedVersion(versions: readonly string[]): string {
   return `${first.slice(0, MOMENT_LENGTH)}${digits(TIED_RANK + ids.length)}:${ids.join(' ')}`;
 }
 
+/** The `progress` of a stored key. */
+export function progressOf(version: string): number {
+  return Number(version.split(':')[0]);
+}
+
 /** The `moment` of a stored key: seconds since 1970. */
 export function momentOf(version: string): number {
   return Number(version.split(':')[1]);

@@ -1,4 +1,5 @@
 import { OBJECT_COLUMNS, OBJECT_TABLES } from '../../core/billing/columns';
+import { ENDINGS } from '../../core/providers/stripe/endings';
 import { RETRIEVE, type SnapshotKind } from '../../core/providers/stripe/requests';
 import type { CounterName } from './counters';
 
@@ -16,7 +17,10 @@ interface KindOfObject {
    * @default window
    */
   readonly history?: 'whole' | 'window';
-  /** Rows whose absence from Stripe's list means nothing, such as those that it leaves out. @default none */
+  /**
+   * Rows whose absence from Stripe's list means nothing: those that it leaves out, and those that neither grant nor count,
+   * whether or not Stripe has them. @default none
+   */
   readonly unlisted?: string;
   /** Rows that may still change: read one by one when they are older than the window. @default none */
   readonly unsettled?: string;
@@ -38,36 +42,39 @@ export const KINDS: Readonly<Record<ComparedKind, KindOfObject>> = {
   subscription: {
     counter: 'subscriptions_checked',
     history: 'whole',
-    // Stripe lists these, too. One that it does not have is over all the same, and grants nothing.
-    unlisted: `status IN ('canceled', 'incomplete_expired')`,
+    unlisted: ENDINGS.subscription.over,
   },
   invoice: {
-    unlisted: `status = 'deleted'`,
+    unlisted: ENDINGS.invoice.over,
     unsettled: `coalesce(status, 'draft') IN ('draft', 'open', 'uncollectible')`,
     // Since 2025 the payments of an invoice are objects of their own.
     untold: ['payment_intent_id'],
   },
   purchase: {
     counter: 'purchases_checked',
+    unlisted: ENDINGS.purchase.over,
     unsettled: `status = 'complete' AND payment_status = 'unpaid'`,
     // It never changes.
     uncompared: ['mode'],
   },
   payment_intent: {
+    unlisted: ENDINGS.payment_intent.over,
     unsettled: `status NOT IN ('succeeded', 'canceled')`,
     untold: ['invoice_id'],
   },
   charge: {
     counter: 'chargesChecked',
+    unlisted: ENDINGS.charge.over,
     unsettled: `status = 'pending' OR (status = 'succeeded' AND amount_captured = 0)`,
   },
   refund: { unsettled: `status IN ('pending', 'requires_action')` },
   // Only paid ones are listed: no event tells of the others.
-  invoice_payment: { unlisted: `status <> 'paid'` },
+  invoice_payment: { unlisted: ENDINGS.invoice_payment.over },
   dispute: {
+    unlisted: ENDINGS.dispute.over,
     unsettled: `status NOT IN ('won', 'lost', 'warning_closed', 'prevented')`,
   },
-  early_fraud_warning: { unsettled: 'actionable' },
+  early_fraud_warning: { unlisted: ENDINGS.early_fraud_warning.over, unsettled: 'actionable' },
   account: {
     history: 'whole',
     unlisted: `EXISTS (

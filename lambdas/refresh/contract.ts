@@ -25,7 +25,7 @@ export const refreshRequest = z.strictObject({
     })
     .optional()
     .describe(
-      'Cancels `object`, a subscription, here as of now if Stripe does not have it. Default: one that Stripe does not have stays as it is.',
+      'Cancels `object` here as of now if Stripe does not have it: a subscription, purchase, invoice, invoice payment, payment intent, charge, dispute or early fraud warning. Default: what Stripe does not have stays as it is.',
     ),
   dryRun,
 });
@@ -35,7 +35,7 @@ export type RefreshRequest = Readonly<z.input<typeof refreshRequest>>;
 const objectOutcome = z
   .enum(['refreshed', 'unchanged', 'missing', 'canceled', 'later', 'failed'])
   .describe(
-    '`refreshed`: stored as Stripe has it. `unchanged`: what is stored is final, or ahead of the present by a test clock. `missing`: Stripe does not have it. `canceled`: Stripe does not have it, and it was canceled here by `cancelMissing`. `later`: an event as new as the answer is stored; the next run asks again. `failed`: `error` says why; tried again later.',
+    '`refreshed`: stored as Stripe has it. `unchanged`: what is stored is final, ahead of the present by a test clock, or, with `cancelMissing`, neither grants nor counts. `missing`: Stripe does not have it. `canceled`: Stripe does not have it, and it was canceled here by `cancelMissing`. `later`: an event as new as the answer is stored; the next run asks again. `failed`: `error` says why; tried again later.',
   );
 export type ObjectOutcomeName = z.infer<typeof objectOutcome>;
 

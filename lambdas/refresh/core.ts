@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import { recordSuccess } from '../../core/database/job-success';
+import { isEndable } from '../../core/providers/stripe/endings';
 import { isSnapshotKind, kindOfId, SNAPSHOT_PREFIXES } from '../../core/providers/stripe/snapshots';
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import { InvalidRequestError } from '../../core/runtime/errors';
@@ -30,7 +31,7 @@ export interface RefreshDependencies extends StripeWork {
 export interface RefreshOptions {
   /** Id of the one object to read. @default every object whose refresh is due */
   readonly object?: string | undefined;
-  /** Cancels the object, a subscription, if Stripe does not have it. @default it stays as it is */
+  /** Cancels the object if Stripe does not have it. @default it stays as it is */
   readonly cancelMissing?: Cancellation | undefined;
   /** Roll back what would be stored. */
   readonly dryRun: boolean;
@@ -42,7 +43,7 @@ export interface RefreshOptions {
  *
  * When the time is up, requests that are not answered count as failed; what was not begun is left to the next run.
  *
- * @throws InvalidRequestError when `object` is no id of a kind that is stored, or `cancelMissing` comes without a subscription
+ * @throws InvalidRequestError when `object` is no id of a kind that is stored, or, with `cancelMissing`, of one that is canceled
  * @throws OperationError `database_unavailable`; `configuration` for a key of the other mode
  */
 export async function refresh(
@@ -50,8 +51,11 @@ export async function refresh(
   { object, cancelMissing: cancellation, dryRun }: RefreshOptions,
 ): Promise<RefreshReport> {
   const { client, clock } = dependencies;
-  if (cancellation !== undefined && (object === undefined || kindOfId(object) !== 'subscription')) {
-    throw new InvalidRequestError('cancelMissing: only together with the id of a subscription in `object`');
+  if (cancellation !== undefined && (object === undefined || !isEndable(kindOfId(object)))) {
+    const prefixes = SNAPSHOT_PREFIXES.filter((prefix) => isEndable(kindOfId(prefix)));
+    throw new InvalidRequestError(
+      `cancelMissing: only together with an id in \`object\` that begins with one of ${prefixes.join(', ')}`,
+    );
   }
   const startedMs = clock().getTime();
   const refreshed =
@@ -118,7 +122,7 @@ async function refreshAll(
     if (outcome === 'failed')
       log.error('An object could not be refreshed; it is tried again later', { id, kind, error });
     if (outcome === 'canceled' && !options.dryRun)
-      log.warn('A subscription that Stripe does not have was canceled', { id, by: options.cancellation?.by });
+      log.warn('An object that Stripe does not have was canceled', { id, kind, by: options.cancellation?.by });
     if (outcome === 'missing') log.warn('Stripe does not have an object that was to be refreshed', { id, kind });
   });
   return refreshed;

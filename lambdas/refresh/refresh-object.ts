@@ -3,6 +3,7 @@ import { NO_DEFAULTS } from '../../core/billing/owner';
 import { storeStates } from '../../core/billing/store-states';
 import { momentOf } from '../../core/billing/version';
 import { inTransaction, type RunStatement } from '../../core/database/transaction';
+import { isEndable } from '../../core/providers/stripe/endings';
 import type { SnapshotKind } from '../../core/providers/stripe/requests';
 import { readSnapshot, snapshotStates, type Snapshot } from '../../core/providers/stripe/snapshots';
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
@@ -59,7 +60,7 @@ class DryRun extends Error {
 export interface StoreOptions {
   /** Roll back what would be stored. */
   readonly dryRun: boolean;
-  /** Cancels the subscription if Stripe does not have it. @default it stays as it is */
+  /** Cancels the object if Stripe does not have it. @default it stays as it is */
   readonly cancellation?: Cancellation | undefined;
 }
 
@@ -102,9 +103,10 @@ async function storeIn(
   cancellation: Cancellation | undefined,
 ): Promise<ObjectOutcomeName> {
   if (!('missing' in fetched)) return storeSnapshot(work, run, refresh.objectId, fetched);
-  if (cancellation === undefined) return 'missing';
-  const outcome = await cancelMissing(work, run, refresh.objectId);
-  if (outcome === 'canceled') await recordCancellation(run, refresh.objectId, cancellation);
+  const { kind, objectId } = refresh;
+  if (cancellation === undefined || !isEndable(kind)) return 'missing';
+  const outcome = await cancelMissing(work, run, kind, objectId);
+  if (outcome === 'canceled') await recordCancellation(run, kind, objectId, cancellation);
   return outcome;
 }
 

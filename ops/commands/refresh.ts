@@ -10,7 +10,7 @@ export const refresh = defineCommand({
   name: 'refresh',
   summary: 'Reads objects from Stripe again that events alone cannot bring up to date',
   details:
-    'The schedule does so every minute. The object of --object is read even if no refresh of it is due. A subscription that Stripe does not have stays as it is, and goes on granting, unless --cancel-missing cancels it here. If Stripe has it after all, it is stored as it is there.',
+    'The schedule does so every minute. The object of --object is read even if no refresh of it is due. What Stripe does not have stays as it is, and goes on granting and counting as revenue, unless --cancel-missing cancels it here: a subscription, purchase, invoice, invoice payment, payment intent, charge, dispute or early fraud warning. If Stripe has it after all, it is stored as it is there.',
   effect: 'changes',
   changes: 'stores the objects as Stripe has them, and what they grant; with --dry-run, nothing.',
   json: 'the report of `lambdas/refresh/contract.ts`',
@@ -18,9 +18,9 @@ export const refresh = defineCommand({
   arguments: {},
   options: {
     object: optional(text('object'), 'Id of one object, such as sub_123. Default: every object whose refresh is due'),
-    cancelMissing: flag('Cancel the subscription of --object here, as of now, if Stripe does not have it'),
+    cancelMissing: flag('Cancel --object here, as of now, if Stripe does not have it'),
     reason: optional(text('reason'), 'With --cancel-missing: why, for the record'),
-    confirm: optional(text('object'), 'With --cancel-missing: the id of the subscription, typed again'),
+    confirm: optional(text('object'), 'With --cancel-missing: the id of the object, typed again'),
     dryRun: flag('Report what would be stored, and store nothing'),
   },
   examples: [
@@ -28,6 +28,10 @@ export const refresh = defineCommand({
     {
       line: 'refresh --object sub_1A2b3C --cancel-missing --reason "made by a sample event" --dry-run',
       explains: 'Would a subscription that Stripe does not have be canceled?',
+    },
+    {
+      line: 'refresh --object cs_1A2b3C --cancel-missing --reason "made by a sample event"',
+      explains: 'Take back a purchase that Stripe does not have.',
     },
     { line: 'refresh --dry-run', explains: 'What waits, and what would become of it?' },
   ],
@@ -64,7 +68,7 @@ interface Cancellation {
   readonly dryRun: boolean;
 }
 
-/** Cancels a subscription that Stripe does not have, once it is known that it would be and the operator agreed. */
+/** Cancels an object that Stripe does not have, once it is known that it would be and the operator agreed. */
 async function cancel(context: Context, { object, reason, confirm, dryRun }: Cancellation): Promise<RefreshReport> {
   if (object === undefined || reason === undefined) {
     throw new CommandError('usage', '--cancel-missing: give --object and --reason as well');
@@ -72,6 +76,10 @@ async function cancel(context: Context, { object, reason, confirm, dryRun }: Can
   const request = { object, cancelMissing: { reason, by: await callerName(context.clients, context.target) } };
   const plan = await read(context, { ...request, dryRun: true });
   if (dryRun || plan.outcomes.canceled === undefined) return plan;
-  await context.confirm(object, confirm, `${object} would be canceled here as of now, and what it grants would end.`);
+  await context.confirm(
+    object,
+    confirm,
+    `${object} would be canceled here as of now, and neither grant nor count any more.`,
+  );
   return read(context, { ...request, dryRun: false });
 }

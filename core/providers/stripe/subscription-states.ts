@@ -8,7 +8,7 @@ import { dateOf, readObject } from './read-object';
 import { checkoutSessionShape, invoiceShape, subscriptionShape } from './shapes';
 
 /** Final statuses of a subscription. */
-export const FINAL_SUBSCRIPTION_STATUSES = new Set(['canceled', 'incomplete_expired']);
+const FINAL_SUBSCRIPTION_STATUSES = new Set(['canceled', 'incomplete_expired']);
 /** Final statuses of an invoice. */
 const FINAL_INVOICE_STATUSES = new Set(['paid', 'void', 'deleted']);
 

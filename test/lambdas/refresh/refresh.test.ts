@@ -1,6 +1,3 @@
-import type Stripe from 'stripe';
-import { inTransaction } from '../../../core/database/transaction';
-import { gatherEntitlementUpdates, recomputeEntitlements } from '../../../core/entitlements/recompute';
 import { pacedCaller, type CallStripe } from '../../../core/providers/stripe/paced-caller';
 import type { StripeWork } from '../../../core/providers/stripe/stripe-function';
 import type { RefreshReport } from '../../../lambdas/refresh/contract';
@@ -9,11 +6,10 @@ import { dueRefreshes } from '../../../lambdas/refresh/pending';
 import { nestedList, subscriptionItemObject } from '../../../local/stripe/objects';
 import { waitUntil } from '../../../local/pass/check';
 import { unpacedCaller } from '../../factories/stripe-work';
-import { putRules } from '../../support/entitlements';
 import { silentLog } from '../../support/log';
 import { daysAgoSeconds, nowSeconds, useStripeAndDatabase } from '../../support/stripe';
 
-const { stripe, database, client, rows, deliver, reconcile, work } = useStripeAndDatabase();
+const { stripe, database, client, rows, deliver, work } = useStripeAndDatabase();
 
 function run(options: Partial<RefreshOptions> = {}, overrides: Partial<StripeWork> = {}): Promise<RefreshReport> {
   return refresh({ ...work(overrides), log: silentLog }, { dryRun: false, ...options });
@@ -245,67 +241,4 @@ test('a dry run says what it would store, and changes nothing', async () => {
     { attempts: 0, done: false },
     { attempts: 0, done: false },
   ]);
-});
-
-describe('a subscription that Stripe does not have', () => {
-  const cancelMissing = { reason: 'made by a sample event', by: 'jane' };
-  const granted = async () =>
-    (await rows('SELECT feature FROM billing.entitlements WHERE valid_until > now()')).map(({ feature }) => feature);
-  const decide = (options: Partial<RefreshOptions>) => {
-    const apply = { afterStore: gatherEntitlementUpdates().afterStore };
-    // What is asked for afterwards is newer.
-    return run({ cancelMissing, ...options }, { apply, clock: () => new Date(Date.now() - 60_000) });
-  };
-
-  /** Active and granting here. */
-  async function missing(): Promise<Stripe.Subscription> {
-    const created = daysAgoSeconds(1);
-    const made = stripe().state.createSubscription({ status: 'active', created, metadata: { user_id: 'user_1' } });
-    const priceId = made.object.items.data[0]?.price.id ?? '';
-    await putRules(client(), [{ id: 'pro', grants: { source: 'subscription', priceId }, features: ['pro'] }]);
-    await deliver(made);
-    await inTransaction(client(), (statements) => recomputeEntitlements(statements, { sources: [made.object.id] }));
-    stripe().state.subscriptions.delete(made.object.id);
-    return made.object;
-  }
-
-  test('is canceled when an operator says so, and then grants nothing and is no drift', async () => {
-    const { id: object } = await missing();
-    expect(await run({ object })).toMatchObject({ outcomes: { missing: 1 } });
-    expect(await decide({ object, dryRun: true })).toMatchObject({ dryRun: true, outcomes: { canceled: 1 } });
-    expect([await statuses(), await granted(), await requests()]).toEqual([
-      [{ id: object, status: 'active' }],
-      ['pro'],
-      [],
-    ]);
-    expect(await reconcile()).toMatchObject({ drift_detected: 1 });
-
-    expect(await decide({ object })).toMatchObject({ outcomes: { canceled: 1 } });
-    expect([await statuses(), await granted()]).toEqual([[{ id: object, status: 'canceled' }], []]);
-    expect(await requests()).toEqual([
-      { id: object, attempts: 1, last_error: 'Canceled by jane: made by a sample event', done: true },
-    ]);
-    expect(await reconcile()).toMatchObject({ drift_detected: 0 });
-    expect(await decide({ object })).toMatchObject({ outcomes: { unchanged: 1 } });
-  });
-
-  test('and was canceled is as Stripe has it once Stripe answers with it', async () => {
-    const subscription = await missing();
-    await decide({ object: subscription.id });
-    stripe().state.subscriptions.put(subscription);
-
-    expect(await run({ object: subscription.id })).toMatchObject({ outcomes: { refreshed: 1 } });
-    expect(await statuses()).toEqual([{ id: subscription.id, status: 'active' }]);
-  });
-
-  test('is not canceled while Stripe has it, nor is an object of another kind', async () => {
-    const object = await outdated();
-    expect(await decide({ object })).toMatchObject({ outcomes: { refreshed: 1 } });
-    expect(await statuses()).toEqual([{ id: object, status: 'past_due' }]);
-    for (const other of [undefined, 'cus_1']) {
-      await expect(decide({ object: other })).rejects.toThrow(
-        'cancelMissing: only together with the id of a subscription',
-      );
-    }
-  });
 });
