@@ -76,7 +76,7 @@ export const ERROR_CODES = define({
       'lock-wait',
     ),
   ),
-  wrong_database: refused(409, 'The database that answered carries another identity than the one asked for.'),
+  wrong_database: refused(409, 'No database of that name is there, or it carries another identity than asked for.'),
   foreign_database: refused(409, 'The database has tables but no identity, so it belongs to another application.'),
   unmigrated_database: refused(409, 'The database has no record of its migrations; apply them first.'),
   migration_files_unreadable: failed(500, 'The migration files are missing from the function; deploy it again.'),

@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import type { ArchiveStore } from '../../core/archive/store';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
+import { explainUnknownDatabase } from '../../core/database/unknown-database';
 import {
   assertLedgerHas,
   beginSweep,
@@ -292,7 +293,9 @@ export async function replayAt(
       return { ...report, tables, migrated, done, continueFrom: continueFrom && positionOf(continueFrom) };
     },
     targetDatabase,
-  );
+  ).catch(async (error: unknown) => {
+    throw await explainUnknownDatabase(error, connector, { field: 'targetDatabase', name: targetDatabase });
+  });
 }
 
 function isLive(

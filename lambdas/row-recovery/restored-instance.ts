@@ -4,6 +4,7 @@ import { applyCopySettings } from '../../core/archive/copy-session';
 import { type DatabaseConnector, type DatabaseTarget, withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
 import { assertHostBeside, rdsSuffixOf } from '../../core/database/rds-host';
+import { explainUnknownDatabase } from '../../core/database/unknown-database';
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import type { RestoredInstance } from './contract';
 
@@ -59,7 +60,9 @@ export async function withRestoredInstance<T>(
       return work(source);
     },
     targetDatabase,
-  );
+  ).catch(async (error: unknown) => {
+    throw await explainUnknownDatabase(error, connector, { field: 'instance.targetDatabase', name: targetDatabase });
+  });
 }
 
 const STAMP = `SELECT to_char(stamped_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS stamp, pg_is_in_recovery() AS standby

@@ -1,9 +1,10 @@
-import { type ClientBase, DatabaseError } from 'pg';
+import type { ClientBase } from 'pg';
 import { listTables } from '../../core/archive/catalog';
 import { checkInvariants } from '../../core/restore/invariants';
 import type { DatabaseName } from '../../core/contract';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
+import { explainUnknownDatabase } from '../../core/database/unknown-database';
 import { OperationError } from '../../core/runtime/errors';
 import { readJournal } from '../../core/migrations/journal';
 import { migrationStatus } from '../../core/migrations/runner';
@@ -91,18 +92,9 @@ export async function verifyDatabase(
       };
     },
     targetDatabase,
-  ).catch((error: unknown) => {
-    throw isUnknownDatabase(error) && targetDatabase !== undefined
-      ? new OperationError('wrong_database', `The server has no database ${targetDatabase}: check the name`, {
-          cause: error,
-        })
-      : error;
+  ).catch(async (error: unknown) => {
+    throw await explainUnknownDatabase(error, connector, { field: 'targetDatabase', name: targetDatabase });
   });
-}
-
-/** Whether the server answered, and has no database of the name that was asked for (SQLSTATE 3D000). */
-function isUnknownDatabase(error: unknown): boolean {
-  return error instanceof Error && error.cause instanceof DatabaseError && error.cause.code === '3D000';
 }
 
 interface SchemaFinding {

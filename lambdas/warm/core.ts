@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import { withConnections } from '../../core/database/connections';
 import type { DatabaseConnector } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
+import { explainUnknownDatabase } from '../../core/database/unknown-database';
 import { isCorruption, isStatementTimeout, limitStatements } from '../../core/database/statement-failures';
 import type { UnreadableRelation, WarmReport, WarmRequest } from './contract';
 import { type Chunk, PageCursor } from './page-cursor';
@@ -35,7 +36,7 @@ interface Progress {
  * everything is read or the time is up. The database is only read. A repeated call reads the same pages again, which
  * does no harm.
  *
- * @throws OperationError `wrong_database`, or `database_unavailable` (retryable)
+ * @throws OperationError `wrong_database`, also when the server has no database of the name `targetDatabase`, or `database_unavailable` (retryable)
  */
 export async function warmDatabase(
   { connector, clock, remainingMs }: WarmDependencies,
@@ -63,6 +64,8 @@ export async function warmDatabase(
       bytesLeft: cursor.pagesLeft * pageBytes,
       durationMs: clock().getTime() - startedAt.getTime(),
     };
+  }).catch(async (error: unknown) => {
+    throw await explainUnknownDatabase(error, connector, { field: 'targetDatabase', name: targetDatabase });
   });
 }
 

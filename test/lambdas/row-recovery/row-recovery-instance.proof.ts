@@ -260,6 +260,12 @@ describe('an instance is refused, and nothing is read from it, when it', () => {
     await expect(report({ targetDatabase: others[0]?.name })).rejects.toThrow(/this one says it is main/);
   });
 
+  test('is a database that the server does not have', async () => {
+    const attempt = report({ targetDatabase: 'billing_restord' });
+    await expect(attempt).rejects.toThrow(/^instance\.targetDatabase: .+ has no database billing_restord; it has /);
+    await expect(attempt).rejects.toMatchObject({ code: 'wrong_database' });
+  });
+
   test('carries no identity', async () => {
     others = [await createTestDatabase('empty')];
     await expect(report({ targetDatabase: others[0]?.name })).rejects.toMatchObject({ code: 'wrong_database' });

@@ -203,10 +203,12 @@ test('verification takes what an operator added for no problem', async () => {
   expect(await verify()).toMatchObject({ sound: true, problems: [] });
 });
 
-test('verification names a database that the server does not have', async () => {
+test('verification names a database that the server does not have, and those that it has', async () => {
   await expect(verify({ targetDatabase: 'billing_chek' })).rejects.toMatchObject({
     code: 'wrong_database',
-    message: 'The server has no database billing_chek: check the name',
+    message: expect.stringMatching(
+      new RegExp(`^targetDatabase: .+:\\d+ has no database billing_chek; it has ${database.name}`),
+    ) as string,
   });
 });
 

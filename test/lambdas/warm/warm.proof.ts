@@ -106,6 +106,15 @@ test('warming names a table with an unreadable page, and reads the rest', async 
   }
 });
 
+test('warming names a database that the server does not have, and those that it has', async () => {
+  await expect(warm({ targetDatabase: 'billing_restord' })).rejects.toMatchObject({
+    code: 'wrong_database',
+    message: expect.stringMatching(
+      new RegExp(`^targetDatabase: .+ has no database billing_restord; it has ${database.name}`),
+    ) as string,
+  });
+});
+
 test('warming refuses a main database in the place of billing', async () => {
   const main = await createTestDatabase('main');
   try {
