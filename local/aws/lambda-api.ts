@@ -1,12 +1,15 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readBody, requestUrl, startHttpServer, type HttpServer } from '../runtime/http-server';
+import type { KeepFailure } from './failure-destination';
 import { FunctionError, type LocalFunction } from './lambda-runtime';
 
 export interface LambdaApiOptions {
   readonly functions: readonly LocalFunction[];
   /** @default - none */
   readonly observe?: (invocation: ObservedInvocation) => void;
+  /** Takes a request without an answer that failed. @default - the log alone has it */
+  readonly keepFailure?: KeepFailure;
 }
 
 /** An invocation that came through the API and has ended. */
@@ -179,8 +182,7 @@ async function answerOf(options: LambdaApiOptions, request: IncomingMessage): Pr
       return { status: 204 };
     case 'Event': {
       const event = await readPayload(request, MAX_ASYNCHRONOUS_BYTES);
-      // Lambda would retry a failure twice and then use the failure destination; here the observer and the log have it.
-      invoke(options, named, event).catch(() => undefined);
+      invoke(options, named, event).catch((error: unknown) => options.keepFailure?.(named.target, event, error));
       return { status: 202 };
     }
     case 'RequestResponse': {

@@ -1,5 +1,6 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { startEventSource } from '../aws/event-source';
+import type { KeepFailure } from '../aws/failure-destination';
 import { startScheduler, type Scheduler } from '../aws/scheduler';
 import type { PlatformTemplate } from '../template/platform-template';
 import type { Teardown } from '../runtime/teardown';
@@ -10,6 +11,8 @@ export interface ConsumerOptions {
   readonly template: PlatformTemplate;
   readonly functions: PlatformFunctions;
   readonly sqs: SQSClient;
+  /** Takes a scheduled request that failed. */
+  readonly keepFailure: KeepFailure;
   readonly activity: Activity;
   readonly log: (message: string) => void;
 }
@@ -20,7 +23,7 @@ export interface ConsumerOptions {
  * @throws when the template joins an event source to a queue or a function that it does not have
  */
 export function startConsumers(
-  { template, functions, sqs, activity, log }: ConsumerOptions,
+  { template, functions, sqs, keepFailure, activity, log }: ConsumerOptions,
   teardown: Teardown,
 ): Scheduler {
   for (const definition of template.eventSources) {
@@ -40,7 +43,15 @@ export function startConsumers(
   }
   const scheduler = startScheduler({
     schedules: template.schedules,
-    invoke: (arn, input) => functions.byArn(arn).invoke(input),
+    invoke: async (arn, input) => {
+      const target = functions.byArn(arn);
+      try {
+        return await target.invoke(input);
+      } catch (error) {
+        await keepFailure(target, input, error);
+        throw error;
+      }
+    },
     observe: (outcome) => activity.job(outcome),
   });
   teardown.add(() => scheduler.stop());

@@ -10,6 +10,7 @@ import { startCloudFormation } from '../aws/cloud-formation';
 import { startCloudWatch } from '../aws/cloudwatch';
 import { startCloudWatchLogs } from '../aws/cloudwatch-logs';
 import { logsOf } from '../aws/function-logs';
+import { keepFailuresIn } from '../aws/failure-destination';
 import { startLambdaApi, type ObservedInvocation } from '../aws/lambda-api';
 import { QUEUE_ACCOUNT } from '../aws/object-store-and-queue';
 import type { Scheduler } from '../aws/scheduler';
@@ -23,7 +24,7 @@ import { readPlatformTemplate, type PlatformTemplate } from '../template/platfor
 import { Activity } from './activity';
 import { withAddresses } from './addresses';
 import { writeAssembly } from './assembly';
-import { startConsumers } from './consumers';
+import { type ConsumerOptions, startConsumers } from './consumers';
 import { CopiedInstances } from './copied-instances';
 import { fillSecrets, PlatformFunctions } from './functions';
 import { writePlatformFile } from './platform-file';
@@ -165,11 +166,10 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
   if (secondBilling) secrets.put(secondBilling.secretArn, secondBilling.credentials);
 
   const activity = new Activity(options.print);
+  const keepFailure = keepFailuresIn(sqs, template.queues, log);
   const { api, lambdaApi, cloudFormation, cloudWatch, cloudWatchLogs } = await startApis(
     options,
-    template,
-    functions,
-    activity,
+    { template, functions, keepFailure, activity },
     teardown,
   );
   const region = { endpoint: store.endpoint, region: template.region };
@@ -226,7 +226,7 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
       return scheduler !== undefined;
     },
     startConsumers() {
-      scheduler ??= startConsumers({ template, functions, sqs, activity, log }, teardown);
+      scheduler ??= startConsumers({ template, functions, sqs, keepFailure, activity, log }, teardown);
     },
     upcoming: () => scheduler?.upcoming() ?? [],
     invoke: (stem, event) => functions.byStem(stem).invoke(event),
@@ -237,9 +237,12 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
 /** Starts the API of the template's routes, and AWS's own APIs of its functions. */
 async function startApis(
   { port, log }: PlatformOptions,
-  template: PlatformTemplate,
-  functions: PlatformFunctions,
-  activity: Activity,
+  {
+    template,
+    functions,
+    keepFailure,
+    activity,
+  }: Pick<ConsumerOptions, 'template' | 'functions' | 'keepFailure' | 'activity'>,
   teardown: Teardown,
 ): Promise<Record<'api' | 'lambdaApi' | 'cloudFormation' | 'cloudWatch' | 'cloudWatchLogs', HttpServer>> {
   const invoke = async (arn: string, event: APIGatewayProxyEvent): Promise<unknown> => {
@@ -252,7 +255,7 @@ async function startApis(
   const api = await startApiGateway({ api: template.api, invoke, port, log });
   teardown.add(() => api.stop());
   const observe = (invocation: ObservedInvocation): void => activity.invocation(invocation);
-  const lambdaApi = await startLambdaApi({ functions: functions.all, observe });
+  const lambdaApi = await startLambdaApi({ functions: functions.all, observe, keepFailure });
   teardown.add(() => lambdaApi.stop());
   const logs = logsOf(functions.all);
   const cloudWatch = await startCloudWatch(logs);

@@ -20,6 +20,8 @@ export interface FunctionDefinition {
   /** Names by which it may be invoked besides its own. @default - none */
   readonly aliases?: readonly string[];
   readonly logLevel: string | undefined;
+  /** Queue that takes requests without an answer which failed for good. @default - none */
+  readonly failureQueueArn?: string;
 }
 
 export interface QueueDefinition {
@@ -218,6 +220,14 @@ export function readPlatformTemplate(directory: string, queueUrl: (name: string)
     functionName: properties.text('FunctionName'),
     alias: properties.text('Name'),
   }));
+  const destinations = all('AWS::Lambda::EventInvokeConfig', (properties) => ({
+    functionName: properties.text('FunctionName'),
+    failureQueueArn: properties.optionalText('DestinationConfig.OnFailure.Destination'),
+  }));
+  const destinationOf = (name: string) => {
+    const failureQueueArn = destinations.find(({ functionName }) => functionName === name)?.failureQueueArn;
+    return failureQueueArn === undefined ? {} : { failureQueueArn };
+  };
   const aliasesOf = (name: string) => aliases.flatMap((each) => (each.functionName === name ? [each.alias] : []));
   return {
     region,
@@ -227,7 +237,7 @@ export function readPlatformTemplate(directory: string, queueUrl: (name: string)
       given?.FunctionName === undefined ? [] : [readFunction(properties)],
     )
       .flat()
-      .map((definition) => ({ ...definition, aliases: aliasesOf(definition.name) })),
+      .map((definition) => ({ ...definition, aliases: aliasesOf(definition.name), ...destinationOf(definition.name) })),
     queues: all('AWS::SQS::Queue', (properties, resource) => readQueue(properties, resource, queueUrl)),
     eventSources: all('AWS::Lambda::EventSourceMapping', readEventSource),
     api: readRoutes(all),

@@ -1,5 +1,4 @@
 import { defineCommand } from '../command';
-import type { Context } from '../context';
 import { failureQueueUrl } from '../failures';
 import { peek } from '../peek';
 import { table } from '../print/table';
@@ -15,13 +14,6 @@ function failureOf(body: string): { readonly request: string; readonly error: st
   } catch {
     return { request: body.slice(0, 100), error: 'could not be delivered' };
   }
-}
-
-/** The local platform neither repeats a request without an answer nor keeps it: see `local/aws/lambda-api.ts`. */
-function noneOf(stem: string, { target }: Pick<Context, 'target'>): string {
-  return target.platform === undefined
-    ? `No request to ${stem} has failed`
-    : `None is kept. What failed on the local platform: ops logs ${stem} --errors`;
 }
 
 export const failuresList = defineCommand({
@@ -40,7 +32,10 @@ export const failuresList = defineCommand({
     const rows = report.map(({ sentAt, request, error }) => [moment(sentAt, context.now()), request, error]);
     return {
       report,
-      lines: rows.length === 0 ? [noneOf(stem, context)] : table(['sent', 'request', 'error'], rows, context.style),
+      lines:
+        rows.length === 0
+          ? [`No request to ${stem} has failed`]
+          : table(['sent', 'request', 'error'], rows, context.style),
       exit: rows.length === 0 ? 'done' : 'finding',
     };
   },

@@ -25,6 +25,7 @@ let worker: LocalFunction;
 let server: HttpServer;
 let client: LambdaClient;
 let observed: ObservedInvocation[];
+let kept: unknown[];
 /** An invocation that waits for it ends once the file is there. */
 let gate: string;
 
@@ -53,7 +54,13 @@ beforeAll(async () => {
       logDirectory: join(directory, 'logs'),
     },
   );
-  server = await startLambdaApi({ functions: [worker], observe: (invocation) => observed.push(invocation) });
+  server = await startLambdaApi({
+    functions: [worker],
+    observe: (invocation) => observed.push(invocation),
+    keepFailure: async ({ definition }, request, error) => {
+      kept.push([definition.name, request, error]);
+    },
+  });
   client = new LambdaClient({
     endpoint: server.url,
     region: 'eu-central-1',
@@ -63,6 +70,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   observed = [];
+  kept = [];
   rmSync(gate, { force: true });
 });
 afterAll(async () => {
@@ -133,6 +141,15 @@ test('an asynchronous invocation is accepted at once and runs', async () => {
   writeFileSync(gate, '');
   await waitUntil(async () => (observed.length === 1 ? undefined : 'it has not ended'), 5_000);
   expect(observed).toMatchObject([{ functionName: NAME, error: undefined }]);
+});
+
+test('a request without an answer that fails is kept, and one with an answer is not', async () => {
+  const request = { do: 'throw' };
+  await invoke(request);
+  await invoke(request, { InvocationType: 'Event' });
+  await waitUntil(async () => (kept.length > 0 ? undefined : 'it has not ended'), 5_000);
+
+  expect(kept).toEqual([[NAME, request, expect.objectContaining({ errorType: 'TypeError' })]]);
 });
 
 test('a dry run invokes nothing', async () => {

@@ -61,7 +61,16 @@ function fn(environment: Record<string, unknown> = {}, more: Record<string, unkn
 
 test('a function has its code, limits and defaults', () => {
   const alias = { Type: 'AWS::Lambda::Alias', Properties: { FunctionName: { Ref: 'Worker' }, Name: 'api' } };
-  assembly({ Worker: fn({}, { Timeout: 30, ReservedConcurrentExecutions: 2 }), Alias: alias });
+  const destination = { OnFailure: { Destination: { 'Fn::GetAtt': ['Queue', 'Arn'] } } };
+  assembly({
+    Worker: fn({}, { Timeout: 30, ReservedConcurrentExecutions: 2 }),
+    Alias: alias,
+    Queue: { Type: 'AWS::SQS::Queue' },
+    Destination: {
+      Type: 'AWS::Lambda::EventInvokeConfig',
+      Properties: { FunctionName: { Ref: 'Worker' }, Qualifier: '$LATEST', DestinationConfig: destination },
+    },
+  });
 
   expect(read().functions).toEqual([
     {
@@ -75,6 +84,7 @@ test('a function has its code, limits and defaults', () => {
       environment: {},
       aliases: ['api'],
       logLevel: undefined,
+      failureQueueArn: `arn:aws:sqs:${REGION}:${ACCOUNT}:Queue`,
     },
   ]);
 });
