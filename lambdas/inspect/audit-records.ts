@@ -25,7 +25,7 @@ const BILLING = `
   SELECT assigned_at, 'owners', assigned_by, 'assigned an owner', object_id FROM billing.owner_assignment_log
   UNION ALL
   SELECT erased_at, 'erasures', NULL, CASE WHEN open = '' THEN 'erased a person'
-    ELSE 'began to erase a person; not done: ' || open || '. Ask for an erasure again, or for a replay in the live database' END, id
+    ELSE 'began to erase a person; not on record as done: ' || open || '. What completes it: docs/erasure.md#when-it-is-half-done' END, id
   FROM billing.erasures CROSS JOIN LATERAL (SELECT concat_ws(', ', CASE WHEN finished_at IS NULL THEN 'billing' END,
     CASE WHEN main_at IS NULL THEN 'main' END, CASE WHEN reports_at IS NULL THEN 'row reports' END) AS open) AS places
   UNION ALL

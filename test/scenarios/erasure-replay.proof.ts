@@ -56,13 +56,13 @@ describe('a recovered instance, whose rows take several calls', () => {
     await site.erase();
   });
 
-  const call = (continueFrom: ReplayReport['continueFrom']) => {
+  const call = (continueFrom: ReplayReport['continueFrom'], name = targetDatabase) => {
     const hasTime = timeForAThird();
     const { directory: migrationsDirectory } = site.billing.migrations;
     return replayAt(
       site.billing.source.connector,
       { ...site.replayed(), migrationsDirectory, remainingMs: () => (hasTime() ? 1 : 0) },
-      { targetDatabase, dryRun: false, continueFrom },
+      { targetDatabase: name, dryRun: false, continueFrom },
     );
   };
 
@@ -71,6 +71,13 @@ describe('a recovered instance, whose rows take several calls', () => {
     const ledger = site.ledger();
     await ledger.append([(await ledger.key()).subject('customer', 'cus_other')], new Date());
   };
+
+  test('is named among those that the server has, where its name is misspelt', async () => {
+    await expect(call(null, 'billing_restord')).rejects.toMatchObject({
+      code: 'wrong_database',
+      message: expect.stringMatching(/^targetDatabase: .+ has no database billing_restord; it has /) as string,
+    });
+  });
 
   test('is erased again by calls that each continue where the one before stopped', async () => {
     const first = await call(null);
@@ -204,7 +211,7 @@ test('an erasure that did not reach main is recorded as such, and completed by a
   // Of a database that is not the live one, it knows nothing of main.
   const { target } = connectors.billing;
   await replay({ ...connectors.billing, target: { ...target, host: `other.${target.host}` } });
-  expect(await records()).toEqual([expect.stringContaining('not done: main, row reports.')]);
+  expect(await records()).toEqual([expect.stringContaining('not on record as done: main, row reports.')]);
   const { tables } = await replay();
   expect(tables).toContainEqual({ database: 'main', table: 'people.users', rows: 1 });
   expect(await records()).toEqual(['erased a person']);

@@ -21,7 +21,7 @@ test('who did what is listed from every table that records it, the newest first,
     INSERT INTO operations.row_recovery_merges (report_id, merged_at, merged_by, chosen, inserted, updated, skipped)
       VALUES ('report-1', '2001-01-06Z', 'billing_admin', '{}', 3, 2, 1)`);
 
-  const again = '. Ask for an erasure again, or for a replay in the live database';
+  const again = '. What completes it: docs/erasure.md#when-it-is-half-done';
   const { records } = await list('2001-01-01T00:00:00Z', '2001-01-07T00:00:00Z');
   expect(records.map(({ at, kind, who, what, about }) => [at.slice(0, 10), kind, who, what, about])).toEqual([
     ['2001-01-06', 'rows', 'billing_admin', 'merged rows: 3 added, 2 changed, 1 left', 'report-1'],
@@ -32,11 +32,23 @@ test('who did what is listed from every table that records it, the newest first,
       '2001-01-03',
       'erasures',
       null,
-      `began to erase a person; not done: billing, main, row reports${again}`,
+      `began to erase a person; not on record as done: billing, main, row reports${again}`,
       'erasure-1',
     ],
-    ['2001-01-03', 'erasures', null, `began to erase a person; not done: main, row reports${again}`, 'erasure-2'],
-    ['2001-01-03', 'erasures', null, `began to erase a person; not done: row reports${again}`, 'erasure-3'],
+    [
+      '2001-01-03',
+      'erasures',
+      null,
+      `began to erase a person; not on record as done: main, row reports${again}`,
+      'erasure-2',
+    ],
+    [
+      '2001-01-03',
+      'erasures',
+      null,
+      `began to erase a person; not on record as done: row reports${again}`,
+      'erasure-3',
+    ],
     ['2001-01-03', 'erasures', null, 'erased a person', 'erasure-4'],
     ['2001-01-03', 'payouts', 'user/bob', 'asked to pay out again: refused', 'po_1'],
     ['2001-01-02', 'owners', 'user/ann', 'assigned an owner', 'sub_1'],
