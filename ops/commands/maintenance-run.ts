@@ -1,4 +1,4 @@
-import type { MaintenanceTask } from '../../lambdas/maintenance/contract';
+import type { MaintenanceTask, TaskRecord } from '../../lambdas/maintenance/contract';
 import { defineCommand } from '../command';
 import { NotOnLocalPlatform } from '../errors';
 import { taskLines } from '../print/maintenance';
@@ -23,7 +23,7 @@ export const maintenanceRun = defineCommand({
   changes:
     'vacuums tables, with `--task reindex` rebuilds indexes, and adds a record of each task; with --dry-run, nothing.',
   json: 'the report `run` of `lambdas/maintenance/contract.ts`',
-  finding: 'a task left something out, or found a card number or data outside the allowed regions',
+  finding: 'a task left something out, or found an invalid index, a card number or data outside the allowed regions',
   arguments: { database: required(database, 'Database that is maintained') },
   options: {
     task: anyNumber(oneOf('task', TASKS), 'Only this task; may be repeated. Default: sizes, vacuum and indexes'),
@@ -37,6 +37,19 @@ export const maintenanceRun = defineCommand({
     if (target.platform !== undefined && task.includes('residency')) throw new NotOnLocalPlatform('regions');
     const { contract, runReport } = await import('../../lambdas/maintenance/contract');
     const { residencyFindings } = await import('../../core/residency/contract');
+    const isSound = (record: TaskRecord): boolean => {
+      switch (record.task) {
+        case 'indexes':
+          return record.result?.invalid.length === 0;
+        case 'cards':
+        case 'logs':
+          return record.result?.found === 0;
+        case 'residency':
+          return record.result !== null && residencyFindings(record.result).length === 0;
+        default:
+          return true;
+      }
+    };
     const tasks = task.length > 0 ? { tasks: [...task] } : {};
     const report = await invoke(
       'maintenance',
@@ -46,14 +59,7 @@ export const maintenanceRun = defineCommand({
     return {
       report,
       lines: [...(dryRun ? ['Nothing was changed. It would be:'] : []), ...taskLines(report.tasks, style, now())],
-      exit: report.tasks.every(
-        (record) =>
-          record.outcome === 'done' &&
-          ((record.task !== 'cards' && record.task !== 'logs') || record.result?.found === 0) &&
-          (record.task !== 'residency' || (record.result !== null && residencyFindings(record.result).length === 0)),
-      )
-        ? 'done'
-        : 'finding',
+      exit: report.tasks.every((record) => record.outcome === 'done' && isSound(record)) ? 'done' : 'finding',
     };
   },
 });

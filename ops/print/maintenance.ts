@@ -54,7 +54,10 @@ function resultLines(record: TaskRecord, style: Style): string[] {
         ),
         ...duplicate.map((each) => `duplicate: ${each.index}, covered by ${each.coveredBy}`),
         ...unused.map((each) => `unused since ${countedSince}: ${each.index} (${bytes(each.bytes)})`),
-        ...invalid.map((each) => `invalid: ${each}`),
+        ...invalid.map(
+          (each) =>
+            `invalid: ${each}, which costs writes and serves no query: its build failed, or is under way. DROP INDEX CONCURRENTLY ${each}, then build it again`,
+        ),
       ];
     }
     case 'cards':

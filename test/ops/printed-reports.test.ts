@@ -135,3 +135,37 @@ test('a snapshot is refused on the local platform, which has no RDS, before anyt
     rmSync(folder, { recursive: true });
   }
 });
+
+test('an invalid index is a finding of maintenance, and printed with what removes it', async () => {
+  const result = {
+    explained: 30,
+    fullReads: [],
+    countedSince: null,
+    unused: [],
+    duplicate: [],
+    missing: [],
+    invalid: ['billing.customers_by_name'],
+  };
+  const record = {
+    task: 'indexes',
+    startedAt: '2026-11-21T06:00:00Z',
+    outcome: 'done',
+    durationMs: 5,
+    error: null,
+  };
+  const report = (invalid: readonly string[]) => ({
+    action: 'run',
+    database: 'billing',
+    dryRun: false,
+    tasks: [{ ...record, result: { ...result, invalid } }],
+  });
+  const run = 'maintenance run billing --task indexes';
+  const { status, stdout } = await ops(run, report(result.invalid));
+  expect([status, stdout]).toEqual([
+    1,
+    expect.stringMatching(
+      /^ +invalid: billing\.customers_by_name, .+\. DROP INDEX CONCURRENTLY billing\.customers_by_name,/m,
+    ),
+  ]);
+  expect((await ops(run, report([]))).status).toBe(0);
+});
