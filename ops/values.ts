@@ -113,6 +113,17 @@ export const eventId: Form<string> = {
   },
 };
 
+/** The id of a message of a queue. */
+export const messageId: Form<string> = {
+  placeholder: 'message',
+  parse(value) {
+    if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value)) {
+      throw wrong('the id of a message, as "ops webhooks parked" lists it');
+    }
+    return value;
+  },
+};
+
 /** SHA-256 of a file, as `sha256sum` prints it. */
 export const sha256: Form<string> = {
   placeholder: 'sha256',

@@ -3,9 +3,10 @@ import { applyEvents, type ApplyOptions, type EventOutcome, type ReceivedEvent }
 import type { ReusableConnection } from '../../core/database/reusable-connection';
 import { providerOf } from '../../core/providers/queue-message';
 import type { EventSignals, QueuedProvider } from '../../core/providers/queued-provider';
+import { readQueued } from '../../core/providers/read-queued';
 import { QUEUED_PROVIDERS } from '../../core/providers/registry';
 import type { SendMessage } from '../../core/queue/sender';
-import { InvalidRequestError, messageOf } from '../../core/runtime/errors';
+import { messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import { MAX_EVENT_ATTEMPTS } from '../../core/providers/contract';
 import { tally, type Tally } from './tally';
@@ -132,11 +133,12 @@ function readMessages(records: readonly SQSRecord[], providers: ReadonlyMap<stri
   for (const record of records) {
     const { messageId } = record;
     try {
-      const provider = queuedProvider(record, providers);
-      const message = { messageId, received: readMessage(record, provider) };
-      const others = messages.get(provider);
+      const { queued, event } = readQueued({ provider: providerOf(record), body: record.body }, providers);
+      const receivedAt = new Date(Number(record.attributes.SentTimestamp));
+      const message: Message = { messageId, received: { event, json: record.body, source: 'webhook', receivedAt } };
+      const others = messages.get(queued);
       if (others) others.push(message);
-      else messages.set(provider, [message]);
+      else messages.set(queued, [message]);
     } catch (error) {
       log.error('A message holds no event of a known provider', { messageId, reason: messageOf(error) });
       unreadable.push({ messageId, attempts: Number(record.attributes.ApproximateReceiveCount) });
@@ -199,30 +201,5 @@ async function applyMessages(
     recorded: [...counted('processed'), ...ignored],
     duplicates: withStatus('duplicate').length + (messages.length - outcomes.size),
     failed: withStatus('failed').length,
-  };
-}
-
-/** @throws InvalidRequestError when the platform does not know the provider */
-function queuedProvider(record: SQSRecord, providers: ReadonlyMap<string, QueuedProvider>): QueuedProvider {
-  const name = providerOf(record);
-  const provider = providers.get(name);
-  if (provider) return provider;
-  const known = [...providers.keys()].map((other) => `\`${other}\``).join(', ');
-  throw new InvalidRequestError(`provider: expected one of ${known}, not \`${name}\``);
-}
-
-/** @throws InvalidRequestError when the message holds no event of the provider */
-function readMessage(record: SQSRecord, provider: QueuedProvider): ReceivedEvent<unknown> {
-  let body: unknown;
-  try {
-    body = JSON.parse(record.body);
-  } catch (cause) {
-    throw new InvalidRequestError('The body is not JSON', cause);
-  }
-  return {
-    event: provider.readEvent(body),
-    json: record.body,
-    source: 'webhook',
-    receivedAt: new Date(Number(record.attributes.SentTimestamp)),
   };
 }

@@ -24,6 +24,11 @@ const provider = z
   .default('stripe')
   .describe('Provider of the events: `stripe`, or `tilled` where it is taken. Default: stripe.');
 
+const messageIdsForm = `expected up to ${MAX_EVENT_IDS} ids of messages, as \`ops webhooks parked\` lists them`;
+const messageId = z
+  .string({ error: messageIdsForm })
+  .regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, messageIdsForm);
+
 const note = (expected: string) =>
   z.string({ error: expected }).trim().min(1, expected).max(500, 'at most 500 characters');
 
@@ -106,6 +111,20 @@ export const replayRequest = z.discriminatedUnion('action', [
       .describe('Messages to move at most. Default: what is parked when it begins.'),
     dryRun,
   }),
+  z.strictObject({
+    action: z
+      .literal('discard')
+      .describe(
+        'Deletes parked messages that hold no event of a known provider, and so can be neither applied nor dismissed.',
+      ),
+    messages: z
+      .array(messageId, { error: messageIdsForm })
+      .min(1, messageIdsForm)
+      .max(MAX_EVENT_IDS, messageIdsForm)
+      .readonly()
+      .describe('Ids of up to 100 messages. One that holds an event stays parked.'),
+    dryRun,
+  }),
 ]);
 export type ReplayRequest = Readonly<z.input<typeof replayRequest>>;
 /** A request whose form was checked and whose defaults are filled in. */
@@ -163,6 +182,25 @@ export const redriveReport = z.strictObject({
 });
 export type RedriveReport = Readonly<z.infer<typeof redriveReport>>;
 
+const discardedMessage = z.strictObject({
+  message: z.string().describe('Its id.'),
+  outcome: z
+    .enum(['deleted', 'wouldDelete', 'isEvent', 'notFound'])
+    .describe('`isEvent`: it holds an event, and stays parked. `notFound`: no such message is parked.'),
+  sentAt: isoTime.optional(),
+  bytes: z.int().optional().describe('Of its body and attributes.'),
+  reason: z.string().optional().describe('Why it holds no event.'),
+  event: z.string().optional().describe('The event that it holds.'),
+});
+export type DiscardedMessage = Readonly<z.infer<typeof discardedMessage>>;
+
+export const discardReport = z.strictObject({
+  action: z.literal('discard'),
+  dryRun: z.boolean().describe('`true` when nothing was deleted.'),
+  messages: z.array(discardedMessage).readonly(),
+});
+export type DiscardReport = Readonly<z.infer<typeof discardReport>>;
+
 export const checkReport = z.strictObject({
   action: z.literal('check'),
   apiVersion: z.string().describe('Version of the API that the platform asks for.'),
@@ -186,7 +224,7 @@ export const checkReport = z.strictObject({
 });
 export type CheckReport = Readonly<z.infer<typeof checkReport>>;
 
-/** Retries of named events: no range, no redrive, no dismissal, and no key of Stripe is looked at. */
+/** Retries of named events: no range, no redrive, no dismissal, no deletion, and no key of Stripe is looked at. */
 const requestOfApi = z.strictObject({
   action: z.literal('retry'),
   provider,
@@ -197,7 +235,7 @@ const requestOfApi = z.strictObject({
 /** Finds gaps in what was received, and applies events again. */
 export const contract = {
   request: replayRequest,
-  report: z.union([eventsReport, redriveReport, checkReport]),
+  report: z.union([eventsReport, redriveReport, discardReport, checkReport]),
   effect: {
     gaps: 'reads',
     replay: 'changes',
@@ -205,11 +243,12 @@ export const contract = {
     dismiss: 'changes',
     check: 'reads',
     redrive: 'changes',
+    discard: 'changes',
   },
   aliases: { [API_ALIAS]: requestOfApi },
 } as const satisfies OperationContract;
 
-/** The contract of the actions on events, without `check`. */
+/** The contract of the actions on events, without `check` and `discard`. */
 export const EVENT_ACTIONS = { ...contract, report: z.union([eventsReport, redriveReport]) } as const;
 
 export const REPLAY_METRICS = {

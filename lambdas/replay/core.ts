@@ -1,7 +1,8 @@
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import type { SecretVersion } from '../../core/runtime/secrets';
 import { checkStripe } from './check';
-import type { CheckedReplayRequest, CheckReport, EventsReport, RedriveReport } from './contract';
+import type { CheckedReplayRequest, CheckReport, DiscardReport, EventsReport, RedriveReport } from './contract';
+import { discard } from './discard';
 import { dismiss } from './dismiss';
 import { walkRange } from './event-range';
 import { redrive, type QueueDependencies } from './redrive';
@@ -13,17 +14,19 @@ export interface ReplayDependencies extends QueueDependencies {
 }
 
 /**
- * Finds gaps in what was received, or applies events again. Moving parked messages needs neither Stripe nor the database.
+ * Finds gaps in what was received, or applies events again. Moving or deleting parked messages needs neither Stripe nor the database.
  *
- * @throws OperationError as {@link redrive} and {@link walkRange} describe, `stripe_unavailable`, `database_unavailable`
+ * @throws OperationError as {@link redrive}, {@link discard} and {@link walkRange} describe, `stripe_unavailable`, `database_unavailable`
  */
 export function replay(
   dependencies: ReplayDependencies,
   request: CheckedReplayRequest,
-): Promise<CheckReport | EventsReport | RedriveReport> {
+): Promise<CheckReport | DiscardReport | EventsReport | RedriveReport> {
   switch (request.action) {
     case 'redrive':
       return redrive(dependencies, request);
+    case 'discard':
+      return discard(dependencies, request);
     case 'check':
       // Looked up, not remembered: an operator asks because it was just changed.
       return dependencies.useStripe(checkStripe, request.key);

@@ -23,7 +23,7 @@ const queues = {
   deadLetterQueueUrl: environment.DEAD_LETTER_QUEUE_URL,
 };
 
-/** Finds gaps in what was received, and applies events again: single ones, all that failed, a range, or what is parked. */
+/** Finds gaps in what was received, applies events again – single ones, all that failed, a range, or what is parked –, and deletes parked messages that are none. */
 export const handler = operation(contract, {
   name: 'Replay',
   telemetry,
@@ -33,12 +33,13 @@ export const handler = operation(contract, {
   summarise: (report) => {
     if (report.action === 'check') return { message: 'Stripe checked' };
     if (report.action === 'redrive') return { message: 'Parked messages moved back' };
+    if (report.action === 'discard') return { message: 'Parked messages deleted', details: { ...report } };
     const { action, dryRun, checked, outcomes } = report;
     const message = action === 'dismiss' ? 'Events dismissed' : 'Events applied again';
     return { message, details: { action, dryRun, checked, outcomes } };
   },
   measure: (metrics, report) => {
-    if (report.action === 'check') return;
+    if (report.action === 'check' || report.action === 'discard') return;
     if (report.action === 'redrive') {
       metrics.addMetric(REPLAY_METRICS.replayed, MetricUnit.Count, report.moved);
       return;

@@ -72,12 +72,17 @@ async function parkedMessages({ sqs, deadLetterQueueUrl }: QueueDependencies): P
   return Number(visible) + Number(hidden);
 }
 
-async function receive({ sqs, deadLetterQueueUrl }: QueueDependencies, count: number): Promise<Message[]> {
+/** Receives parked messages, which hides them for {@link VISIBILITY_SECONDS}. @returns none when no more are visible */
+export async function receive(
+  { sqs, deadLetterQueueUrl }: Pick<QueueDependencies, 'sqs' | 'deadLetterQueueUrl'>,
+  count: number,
+): Promise<Message[]> {
   const { Messages: messages = [] } = await sqs.send(
     new ReceiveMessageCommand({
       QueueUrl: deadLetterQueueUrl,
       MaxNumberOfMessages: count,
       MessageAttributeNames: ['All'],
+      MessageSystemAttributeNames: ['SentTimestamp'],
       VisibilityTimeout: VISIBILITY_SECONDS,
       // Without a wait, SQS polls only a few of its servers and may return no message although there are some.
       WaitTimeSeconds: 1,

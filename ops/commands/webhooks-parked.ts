@@ -23,7 +23,7 @@ export const webhooksParked = defineCommand({
   name: 'webhooks parked',
   summary: 'Lists the oldest messages that failed every attempt; they stay parked',
   details:
-    'A message that is no event has the id of the message in the place of that of the event; the runbook says how to delete it. The message of an event that was dismissed leaves the queue when it is moved back once more, by "ops webhooks redrive".',
+    'A message that is no event is deleted by its id, with "ops webhooks dismiss --message". The message of an event that was dismissed leaves the queue when it is moved back once more, by "ops webhooks redrive".',
   effect: 'reads',
   changes: 'nothing.',
   json: 'a list of `{message, id, type, sentAt, receives}`, `message` being its id in the queue, and `id` and `type` null for what is no event; payloads, which hold personal data, are left out',
@@ -41,12 +41,13 @@ export const webhooksParked = defineCommand({
       receives,
     }));
     const rows = report.map(({ message, id, type, sentAt, receives }) => [
-      id ?? `message ${message}`,
+      id,
       type ?? 'no event',
+      message,
       moment(sentAt, context.now()),
       receives,
     ]);
-    const headings = ['event', 'type', 'sent', 'receives'];
+    const headings = ['event', 'type', 'message', 'sent', 'receives'];
     return {
       report,
       lines: rows.length === 0 ? ['Nothing is parked'] : table(headings, rows, context.style),

@@ -39,13 +39,14 @@ export function stripeWork(
   };
 }
 
-export type EventsRequest = Exclude<ReplayRequest, { action: 'check' | 'redrive' }>;
+export type EventsRequest = Exclude<ReplayRequest, { action: 'check' | 'discard' | 'redrive' }>;
 
 /** Calls the core of replay, as its handler does, for a request that needs no queue. */
 export async function replayEvents(work: StripeWork, request: EventsRequest): Promise<EventsReport> {
   const queues = { sqs: new SQSClient({}), queueUrl: '', deadLetterQueueUrl: '', stop: work.stop };
   const report = await replay({ ...queues, useStripe: (run) => run(work) }, replayRequest.parse(request));
-  if (report.action === 'redrive' || report.action === 'check') throw new Error('unreachable');
+  if (report.action === 'redrive' || report.action === 'discard' || report.action === 'check')
+    throw new Error('unreachable');
   return report;
 }
 

@@ -1,3 +1,4 @@
+import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { Client } from 'pg';
 import type { StripeStandIn } from '../../local/stripe/stand-in';
 import { RULES } from '../support/entitlements';
@@ -78,6 +79,7 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   reconciliation: { settleSeconds: 0 },
   refresh: {},
   'replay check': { action: 'check' },
+  'replay discard': { action: 'discard', messages: ['1f0c9a3e-2b4d-4c6e-8f01-23456789abcd'] },
   'replay dismiss': { action: 'dismiss', events: ['evt_junk'], reason: 'made by a test', by: 'ada' },
   'replay gaps': { action: 'gaps', from: hoursAgo(24).toISOString() },
   'replay redrive': { action: 'redrive' },
@@ -119,4 +121,9 @@ export async function addErasable(client: Client): Promise<void> {
   await client.query(
     `INSERT INTO billing.customers (id, first_seen_at) VALUES ('cus_1', now()) ON CONFLICT DO NOTHING`,
   );
+}
+
+/** Parks a message that is no event. @returns its id */
+export async function park(sqs: SQSClient, QueueUrl: string): Promise<string | undefined> {
+  return (await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'no event' }))).MessageId;
 }

@@ -1,4 +1,4 @@
-import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,7 +10,7 @@ import { type BundledFunctions, startBundledFunctions } from '../factories/bundl
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { putRules, RULES } from '../support/entitlements';
 import { testServices } from '../support/services';
-import { addErasable, EXAMPLES, failedPayout, hoursAgo, subscribe } from './contract-examples';
+import { addErasable, EXAMPLES, failedPayout, hoursAgo, subscribe, park } from './contract-examples';
 
 /** Every function of `lambdas/`, held to the two rules of its contract: strict requests, and no change without consent. */
 const FOLDER = path.join(__dirname, '../../lambdas');
@@ -290,11 +290,8 @@ const SCENES: Readonly<Record<string, Scene>> = {
       return { object };
     },
   },
-  'replay redrive': {
-    arrange: async () => {
-      await sqs.send(new SendMessageCommand({ QueueUrl: functions.deadLetterQueueUrl, MessageBody: 'parked' }));
-    },
-  },
+  'replay discard': { arrange: async () => ({ messages: [await park(sqs, functions.deadLetterQueueUrl)] }) },
+  'replay redrive': { arrange: async () => void (await park(sqs, functions.deadLetterQueueUrl)) },
   'replay replay': {
     arrange: async () => {
       functions.stripe.state.createSubscription({ created: Math.floor(hoursAgo(4).getTime() / 1000) });

@@ -1,4 +1,4 @@
-import { GetQueueUrlCommand, PurgeQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { appendFileSync } from 'node:fs';
@@ -170,10 +170,7 @@ test('sizes and connections of a database are listed', async () => {
 
 test('parked messages and failed requests are looked at, and forgotten once the function is named', async () => {
   expect(await ops('webhooks parked')).toMatchObject({ status: 0, stdout: 'Nothing is parked\n' });
-  expect(await ops('failures list backup')).toMatchObject({
-    status: 0,
-    stdout: 'None is kept. What failed on the local platform: ops logs backup --errors\n',
-  });
+  expect(await ops('failures list backup')).toMatchObject({ status: 0, stdout: 'No request to backup has failed\n' });
   const failure = { requestPayload: { database: 'billing' }, responsePayload: { errorMessage: 'S3 is away' } };
   await sendTo(await queueUrl('BillingOps-local-backup-failures'), JSON.stringify(failure));
 
@@ -187,17 +184,30 @@ test('parked messages and failed requests are looked at, and forgotten once the 
   );
 });
 
-test('a parked message that is no event is listed by the id of the message, without what it holds', async () => {
+test('a parked message that is no event is listed without what it holds, and deleted by its id once that is confirmed', async () => {
   const QueueUrl = await variable('DEAD_LETTER_QUEUE_URL');
   const body = { QueueUrl, MessageBody: '{"id":"jane@example.com","type":"user"}' };
   const { MessageId: message } = await sqs.send(new SendMessageCommand(body));
   const { status, stdout } = await ops('webhooks parked');
-  expect([status, stdout]).toEqual([1, expect.stringMatching(new RegExp(`message ${message} +no event`))]);
+  expect([status, stdout]).toEqual([1, expect.stringMatching(new RegExp(`–  +no event  +${message}`))]);
   expect(stdout).not.toContain('jane');
   const { report } = await json('webhooks parked');
   const [sentAt, receives] = [expect.any(String) as string, expect.any(Number) as number];
   expect(report).toEqual([{ message, id: null, type: null, sentAt, receives }]);
-  await sqs.send(new PurgeQueueCommand({ QueueUrl }));
+  const dismiss = `webhooks dismiss --message ${message} --reason "sent by hand"`;
+  expect((await ops(`${dismiss} --dry-run`)).stdout).toMatch(
+    new RegExp(`${message} .* B +would be deleted +id: expected`),
+  );
+  const refused = await ops(dismiss);
+  expect([refused.status, refused.stderr]).toEqual([3, expect.stringMatching(/would be deleted[^]*--confirm local$/m)]);
+  const deleted = await ops(`${dismiss} --confirm local`);
+  expect([deleted.status, deleted.stdout]).toEqual([0, expect.stringMatching(new RegExp(`${message} .* deleted`))]);
+  expect(refused.stderr + deleted.stdout + deleted.stderr).not.toContain('jane');
+  expect(await ops('webhooks parked')).toMatchObject({ status: 0, stdout: 'Nothing is parked\n' });
+  expect((await ops(`${dismiss} --confirm local`)).stdout).toMatch(/not parked/);
+  expect((await ops('audit --source operations')).stdout).toMatch(
+    new RegExp(`dismiss --message ${message} .*--confirm local --env local +done`),
+  );
 });
 
 test('an object that Stripe does not have is a finding of its refresh', async () => {

@@ -11,6 +11,7 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
   '<project>': 'project-1',
   '<report>': '20261121T061500Z-1f0c9a3e',
   '<migration>': '0001_create_identity',
+  '<message>': '1f0c9a3e-2b4d-4c6e-8f01-23456789abcd',
   '<host>': 'db.example.com',
   '<instance>': 'db.example.com',
   '<second region>': 'eu-west-1',

@@ -19,6 +19,11 @@ test.each<[string, OperationContract, object]>([
   ['every failed event at once', replay, { ...retry, events: 'failed' }],
   ['a dismissal', replay, { action: 'dismiss', events: ['evt_1'], reason: 'x', by: 'ann', dryRun: false }],
   ['a redrive', replay, { action: 'redrive', dryRun: false }],
+  [
+    'a deletion of parked messages',
+    replay,
+    { action: 'discard', messages: ['1f0c9a3e-2b4d-4c6e-8f01-23456789abcd'], dryRun: false },
+  ],
   ["a look at Stripe's key", replay, { action: 'check' }],
   ['other rules', entitlements, { action: 'put-rules', rules: [], dryRun: false }],
   ['another owner', entitlements, { action: 'assign', objectId: 'sub_1', userId: 'eve', reason: 'x', by: 'eve' }],
