@@ -3,12 +3,13 @@ import type { Invoke } from './aws/invoke';
 import type { Target } from './aws/target';
 import type { CommandResult } from './command';
 import { CommandError, explain } from './errors';
+import { withoutSecrets } from './without-secrets';
 
 export interface AuditOptions {
   readonly target: Target;
   readonly clients: Clients;
   readonly invoke: Invoke;
-  /** The command line, without secrets: those are never arguments. */
+  /** The command line. Secrets are never arguments; one that was pasted all the same is left out of the record. */
   readonly commandLine: string;
   /** Messages may name the person, and are left out. */
   readonly isAboutAPerson: boolean;
@@ -30,7 +31,12 @@ export async function audited(options: AuditOptions, run: () => Promise<CommandR
   const { contract } = await import('../lambdas/audit/contract');
   const id = await begin(options, contract);
   const finish = async (result: string, message?: string): Promise<void> => {
-    const request = { action: 'finish' as const, id, result: result as 'done', message: message?.slice(0, MAX_TEXT) };
+    const request = {
+      action: 'finish' as const,
+      id,
+      result: result as 'done',
+      message: message && withoutSecrets(message).slice(0, MAX_TEXT),
+    };
     await options.invoke('audit', contract, request).catch((error: Error) => {
       options.note(`The end of this action was not recorded in the audit log: ${error.message}`);
     });
@@ -54,7 +60,7 @@ async function begin(
 ): Promise<string> {
   try {
     const who = await callerArn(clients, target);
-    const command = commandLine.slice(0, MAX_TEXT);
+    const command = withoutSecrets(commandLine).slice(0, MAX_TEXT);
     const answer = await invoke('audit', contract, { action: 'begin', who, command });
     if (answer.action !== 'begin') throw new Error('the audit function answered another request');
     return answer.id;

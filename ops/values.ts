@@ -113,6 +113,16 @@ export const eventId: Form<string> = {
   },
 };
 
+/** The id of a key of the HTTP API. Whoever found a whole key, such as one that leaked, may paste it. */
+export const keyId: Form<string> = {
+  placeholder: 'key',
+  parse(value) {
+    const [, id] = /^(?:bok_)?([0-9A-Za-z]{12})(?:_[\w-]*)?$/.exec(value) ?? [];
+    if (id === undefined) throw wrong('the id of a key such as 4fGh1kL0pQr2, or the key');
+    return id;
+  },
+};
+
 /** The id of a message of a queue. */
 export const messageId: Form<string> = {
   placeholder: 'message',

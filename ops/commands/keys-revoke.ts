@@ -1,7 +1,7 @@
 import { callerName } from '../audit';
 import { defineCommand } from '../command';
 import { describeKeys } from '../keys';
-import { flag, required, text } from '../values';
+import { flag, keyId, required } from '../values';
 
 export const keysRevoke = defineCommand({
   name: 'keys revoke',
@@ -9,7 +9,7 @@ export const keysRevoke = defineCommand({
   effect: 'changes',
   changes: 'ends the key; with --dry-run, nothing.',
   json: 'the report `revoke` of `lambdas/keys/contract.ts`',
-  arguments: { key: required(text('key'), 'Id of the key, as `keys list` shows it') },
+  arguments: { key: required(keyId, 'Id of the key, as `keys list` shows it, or the key itself') },
   options: { dryRun: flag('Say which key would be revoked, and change nothing') },
   examples: [{ line: 'keys revoke 4fGh1kL0pQr2', explains: 'Lock out whoever has the key.' }],
   async run({ invoke, clients, target, now, style }, { key: id, dryRun }) {

@@ -1,7 +1,7 @@
 import { callerName } from '../audit';
 import { defineCommand } from '../command';
 import { describeKeys, describeNewKey } from '../keys';
-import { flag, optional, required, text, wholeNumber } from '../values';
+import { flag, keyId, optional, required, wholeNumber } from '../values';
 
 const MAX_OVERLAP_HOURS = 7 * 24;
 
@@ -12,7 +12,7 @@ export const keysRotate = defineCommand({
   effect: 'changes',
   changes: 'adds a key, and ends the old one after the overlap; with --dry-run, nothing.',
   json: 'the report `rotate` of `lambdas/keys/contract.ts`, which holds the key',
-  arguments: { key: required(text('key'), 'Id of the key, as `keys list` shows it') },
+  arguments: { key: required(keyId, 'Id of the key, as `keys list` shows it, or the key itself') },
   options: {
     overlapHours: optional(wholeNumber('hours', 0, MAX_OVERLAP_HOURS), 'Hours for which both are valid. Default: 24'),
     dryRun: flag('Say which key would be replaced, and change nothing'),

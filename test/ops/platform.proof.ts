@@ -309,7 +309,7 @@ test.each(RUNBOOK_LINES)(
     const isElsewhere = /local platform has no|local has no f|confirm production: |is no topic/.test(stderr);
     // Of events, objects and hosts that only the example has.
     const isExample =
-      /evt_123|sub_123|po_123|<name>|db\.example\.com|0001_create_identity|20261121T061500Z/.test(line) ||
+      /evt_123|sub_123|po_123|<name>|db\.example\.com|0001_create_identity|20261121T061500Z|4fGh1kL0pQr2/.test(line) ||
       // A time before the first archive of this machine, which is minutes old.
       /has no archive (of 2026-11-2\dT\d\d:00:00Z|from before |finished by )/.test(stderr);
     expect([line, stderr, isElsewhere || isExample || status <= 1]).toEqual([line, stderr, true]);
