@@ -7,6 +7,7 @@ import {
   maintenancePeriods,
   RECORDED_JOB_LIMIT_MINUTES,
 } from '../../core/contract';
+import { STREAMING_LIMIT_GIB } from '../../lib/config/policies';
 import { COMMANDS, GROUPS } from '../../ops/commands';
 import { kebabCase } from '../../ops/usage';
 import { sourcesIn } from '../conventions/sources';
@@ -159,4 +160,10 @@ test('docs/api.md names every job of /health/jobs, with the age from which it is
     }),
   ];
   expect(jobs.filter(([job, limit]) => !documented(job, limit))).toEqual([]);
+});
+
+test('every size above which a page says that a database is archived in parts is the limit of the policy', () => {
+  const named = findings((text) => [...text.matchAll(/\b(?:above|below) (\d+) GiB/g)].map(([, gib = '']) => gib));
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((finding) => !finding.endsWith(`: ${STREAMING_LIMIT_GIB}`))).toEqual([]);
 });
