@@ -222,7 +222,7 @@ function graceOf(subscription: Subscription, rule: EntitlementRule): number {
 
 /**
  * The end of what paid invoices cover of an item at a price; 0 for nothing. The credit of a later paid invoice cuts what
- * was covered before it. What disputes undid neither covers nor cuts.
+ * was covered before it, if it reaches to its end. What disputes undid neither covers nor cuts.
  */
 function paidUntil(
   known: Knowledge,
@@ -240,7 +240,7 @@ function paidUntil(
       .map(({ period }) => {
         const credits = invoices
           .filter(({ created }) => created > invoice.created)
-          .flatMap((later) => keptOf(later).filter(({ amount }) => amount < 0));
+          .flatMap((later) => keptOf(later).filter((line) => line.amount < 0 && line.period.end >= period.end));
         return Math.min(period.end, ...credits.map((credit) => Math.max(credit.period.start, period.start)));
       }),
   );

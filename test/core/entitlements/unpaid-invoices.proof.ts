@@ -221,6 +221,27 @@ test('an invoice that was left open takes no grace from a later one, once one in
   });
 });
 
+describe('a credit cuts only what it reaches to the end of:', () => {
+  const month = subscription({ status: 'unpaid', created: days(-10), items: items(itemOf('pro', 'si_1', -10, 20)) });
+  const seat = paid('in_seat', 0, line('pro', -600, 0, 20), line('pro', 1_200, 0, 20));
+
+  test.each([
+    ['one for each', [line('pro', 900, -10, 20), line('pro', 900, 20, 50), line('pro', 900, 50, 80)]],
+    ['one for all', [line('pro', 2_700, -10, 80)]],
+  ])(
+    'a seat in the first of the months that were paid in advance leaves the others, by lines, %s',
+    async (_how, lines) => {
+      expect(await eitherWay(paid('in_months', -10, ...lines), seat, updated(month))).toEqual({ pro: at(80 * DAY) });
+    },
+  );
+
+  test('one for the month before leaves the present one', async () => {
+    const late = paid('in_late', -9, line('pro', -300, -20, -10), line('pro', 600, -20, -10));
+    const events = [paid('in_month', -10, line('pro', 900, -10, 20)), late, updated(month)];
+    expect(await eitherWay(...events)).toEqual({ pro: at(20 * DAY) });
+  });
+});
+
 test('items that end at different times are canceled at the first end', async () => {
   const both = items(itemAt('price_pro'), itemOf('basic', 'si_2', -10, 20));
   const canceled = yearly({ items: both, cancel_at_period_end: true });
