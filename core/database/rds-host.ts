@@ -1,14 +1,12 @@
+import { rdsHost } from '../residency/contract';
 import { InvalidRequestError } from '../runtime/errors';
-
-/** Host of an RDS instance: its identifier, and what it shares with all instances of the account in the region. */
-const RDS_HOST = /^[a-z0-9-]+\.([a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com(?:\.cn)?)$/;
 
 /**
  * What the hosts of all RDS instances of the account in the region end with; `undefined` for a host outside of RDS, an alias of
  * one, and the address of a proxy. A configuration may have it in capitals.
  */
 export function rdsSuffixOf(host: string): string | undefined {
-  return RDS_HOST.exec(host.toLowerCase())?.[1];
+  return rdsHost(host)?.suffix;
 }
 
 /**
@@ -41,7 +39,7 @@ export function assertArchiveCopy(
   field: string,
   region: string | undefined,
 ): void {
-  const [, copyRegion] = rdsSuffixOf(host)?.split('.') ?? [];
+  const copyRegion = rdsHost(host)?.region;
   const isOfRegion = copyRegion !== undefined && (region === undefined || copyRegion === region);
   if (isOfRegion && host.startsWith(`${instanceIdentifier}-archive-`)) return;
   throw new InvalidRequestError(

@@ -50,8 +50,25 @@ export function residencyCoverage({ allowed, resources, copies, existing, region
   return `${of.join(', ')}, and their copies, are in ${regions.join(', ')}`;
 }
 
-/** Host of an RDS instance: its identifier and region. */
-const RDS_HOST = /^([a-z0-9-]+)\.[a-z0-9]+\.([a-z0-9-]+)\.rds\.amazonaws\.com(?:\.cn)?$/;
+/** Host of an RDS instance: its identifier, the account and the region. In China the region is at another place. */
+const RDS_HOST =
+  /^([a-z0-9-]+)\.([a-z0-9]+\.(?:([a-z0-9-]+)\.rds\.amazonaws\.com|rds\.(cn-[a-z0-9-]+)\.amazonaws\.com\.cn))$/;
+
+/** What the host that RDS gave an instance says of it. */
+export interface RdsHost {
+  /** Identifier of the instance. */
+  readonly id: string;
+  /** What the hosts of all instances of the account in the region end with. */
+  readonly suffix: string;
+  readonly region: string;
+}
+
+/** `undefined` of a host outside of RDS, an alias of one, and the address of a proxy. A configuration may have it in capitals. */
+export function rdsHost(host: string): RdsHost | undefined {
+  const [, id, suffix, region, chinese] = RDS_HOST.exec(host.toLowerCase()) ?? [];
+  if (id === undefined || suffix === undefined) return undefined;
+  return { id, suffix, region: region ?? chinese ?? '' };
+}
 
 /** How functions connect to a database. */
 export interface Connected {
@@ -69,6 +86,7 @@ export interface NamedInstance {
 
 /** The RDS instance behind a host, or of an identifier where the host is none of RDS; `undefined` where neither names one. */
 export function instanceBehind({ instanceIdentifier, host = '' }: Connected): NamedInstance | undefined {
-  const [, id = instanceIdentifier, region] = RDS_HOST.exec(host) ?? [];
-  return id === undefined || id === '' ? undefined : { id, region };
+  const named = rdsHost(host);
+  const id = named?.id ?? instanceIdentifier;
+  return id === undefined || id === '' ? undefined : { id, region: named?.region };
 }

@@ -1,6 +1,7 @@
 import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
+import { RegionInfo } from 'aws-cdk-lib/region-info';
 import type { Construct } from 'constructs';
 import { removalPolicyOf } from '../config/removal-policy';
 
@@ -22,7 +23,8 @@ export class LogKey extends Key {
     const stack = Stack.of(this);
     this.addToResourcePolicy(
       new PolicyStatement({
-        principals: [new ServicePrincipal(`logs.${stack.region}.amazonaws.com`)],
+        // As the region calls the service: in China it ends in `.cn`.
+        principals: [new ServicePrincipal(`logs.${stack.region}.${RegionInfo.get(stack.region).domainSuffix}`)],
         // The actions that CloudWatch Logs documents; it does not list the exact ones.
         actions: ['kms:Encrypt*', 'kms:Decrypt*', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:Describe*'],
         // In a key's policy, `*` is this key.

@@ -58,7 +58,8 @@ function healthUrl(region: string): string {
   return region.startsWith('cn-') ? 'https://status.amazonaws.cn' : 'https://health.aws.amazon.com/health/status';
 }
 
-function consoleDomain(region: string): string {
+/** What the address of the console of a region ends with. */
+export function consoleDomain(region: string): string {
   if (region.startsWith('cn-')) return 'console.amazonaws.cn';
   return region.startsWith('us-gov-') ? 'console.amazonaws-us-gov.com' : 'console.aws.amazon.com';
 }

@@ -20,6 +20,7 @@ import type { AlarmMetric } from '../config/alarms/alarm-metric';
 import type { FunctionLines, Line, SearchedLines, Section, Widget } from '../config/dashboard/widget';
 import type { TextContext } from './alarm-text';
 import { cloudWatchMetric } from './cloudwatch-metric';
+import { consoleDomain } from './console-url';
 
 /** Columns of a dashboard. */
 const COLUMNS = 24;
@@ -83,7 +84,7 @@ function heading({ runbookUrl, names, region }: TextContext, other: string): IWi
   const markdown = [
     `## Billing of ${environmentName}`,
     `Lines in orange and red are the thresholds of the alarms. [Runbook](${runbookUrl}) ·`,
-    `[the other dashboard](https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}#dashboards:name=${other}) ·`,
+    `[the other dashboard](https://${region}.${consoleDomain(region)}/cloudwatch/home?region=${region}#dashboards:name=${other}) ·`,
     `\`ops status --env ${environmentName}\` · \`ops doctor --env ${environmentName}\``,
   ].join('\n');
   return new TextWidget({ markdown, width: COLUMNS, height: 2 });

@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib';
+import { Stack, Tokenization } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -44,7 +44,9 @@ export class RecoveryWorkflow extends Construct {
       stateMachineName: this.props.stateMachineName,
       role: this.role,
       // Its time limit is part of the definition.
-      definitionBody: DefinitionBody.fromString(Stack.of(this).toJsonString(definition)),
+      definitionBody: DefinitionBody.fromString(
+        Stack.of(this).toJsonString(inPartition(definition, Stack.of(this).partition)),
+      ),
       tracingEnabled: true,
       logs: {
         destination: new LogGroup(this, 'Log', {
@@ -64,4 +66,17 @@ export class RecoveryWorkflow extends Construct {
     });
     return machine;
   }
+}
+
+const INTEGRATIONS = 'arn:aws:states:::';
+
+/**
+ * The definition with the integrations of a partition. Step Functions takes those of another one without a word, and fails the
+ * first state that calls one: in GovCloud and China, every recovery would.
+ */
+function inPartition(definition: unknown, partition: string): unknown {
+  if (typeof definition === 'string') return definition.replace(INTEGRATIONS, `arn:${partition}:states:::`);
+  if (Array.isArray(definition)) return definition.map((each) => inPartition(each, partition));
+  if (typeof definition !== 'object' || definition === null || Tokenization.isResolvable(definition)) return definition;
+  return Object.fromEntries(Object.entries(definition).map(([name, each]) => [name, inPartition(each, partition)]));
 }

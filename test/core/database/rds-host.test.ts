@@ -1,4 +1,5 @@
 import { assertArchiveCopy, assertHostBeside } from '../../../core/database/rds-host';
+import { instanceBehind } from '../../../core/residency/contract';
 
 const LIVE = 'main.abc123.eu-central-1.rds.amazonaws.com';
 const beside = (live: string, host: string) => () => assertHostBeside(live, host, 'host');
@@ -6,6 +7,7 @@ const beside = (live: string, host: string) => () => assertHostBeside(live, host
 test.each([
   [LIVE, 'main-archive-1.abc123.eu-central-1.rds.amazonaws.com'],
   ['10.0.0.1', '10.0.0.2'],
+  ['main.abc123.rds.cn-north-1.amazonaws.com.cn', 'main-archive-1.abc123.rds.cn-north-1.amazonaws.com.cn'],
 ])('beside %s, %s may be sent its password', (live, host) => {
   expect(beside(live, host)).not.toThrow();
 });
@@ -41,4 +43,13 @@ test('of a copy for an archive, only the host that RDS gave it in the region may
       'host: expected the copy that the workflow made, acme-main-archive-….eu-central-1.rds.amazonaws.com',
     );
   }
+});
+
+test('in China, where the region stands elsewhere in the host, the same is told of an instance and of a copy', () => {
+  const live = 'acme-main.abc123.rds.cn-north-1.amazonaws.com.cn';
+  const copy = live.replace('main.', 'main-archive-0123abcd.');
+  expect(() => assertArchiveCopy('acme-main', copy, 'host', 'cn-north-1')).not.toThrow();
+  expect(() => assertArchiveCopy('acme-main', copy, 'host', 'cn-northwest-1')).toThrow('expected the copy');
+  expect(beside(live, 'db.example.com')).toThrow('expected an instance of the account and region');
+  expect(instanceBehind({ host: live })).toEqual({ id: 'acme-main', region: 'cn-north-1' });
 });
