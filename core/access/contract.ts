@@ -28,3 +28,12 @@ export interface Person {
   readonly user: string;
   readonly access: PersonAccess;
 }
+
+/** Names of people by what they may do. */
+export type PeopleByAccess = Readonly<Partial<Record<PersonAccess, readonly string[]>>>;
+
+/** People as a variable of a function has them, and all variables together have 4 kB: each name once, by what they may do. */
+export function byAccess(people: readonly Person[]): PeopleByAccess {
+  const namesOf = (access: PersonAccess) => people.filter((one) => one.access === access).map(({ user }) => user);
+  return Object.fromEntries(PERSON_ACCESS.map((access) => [access, namesOf(access)]));
+}

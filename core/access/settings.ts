@@ -18,15 +18,15 @@ const json = <Schema extends z.ZodType>(form: string, schema: Schema) =>
 
 const byDatabase = <Schema extends z.ZodType>(schema: Schema) => z.strictObject({ billing: schema, main: schema });
 const secrets = z.partialRecord(z.enum(FUNCTION_LOGINS), z.string().min(1)).default({});
-const people = z.array(z.strictObject({ user: z.string().min(1).max(63), access: z.enum(PERSON_ACCESS) })).default([]);
+const people = z
+  .partialRecord(z.enum(PERSON_ACCESS), z.array(z.string().min(1).max(63)))
+  .default({})
+  .transform((names) => PERSON_ACCESS.flatMap((access) => (names[access] ?? []).map((user) => ({ user, access }))));
 
 /** Settings of the function that makes roles: secrets of the logins of functions, and people. */
 export const accessSettings = {
   LOGIN_SECRETS: json('JSON such as {"billing": {"service": "arn:…"}, "main": {}}', byDatabase(secrets)),
-  DATABASE_PEOPLE: json(
-    'JSON such as {"billing": [{"user": "ann", "access": "readonly"}], "main": []}',
-    byDatabase(people),
-  ),
+  DATABASE_PEOPLE: json('JSON such as {"billing": {"readonly": ["ann"]}, "main": {}}', byDatabase(people)),
 };
 
 /** Secrets of the logins of functions by the names that reports give them, such as `billing-login-service`. */

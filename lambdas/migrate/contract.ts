@@ -5,7 +5,7 @@ import { databaseName, dryRun, isoTime, type OperationContract } from '../../cor
 export interface MigrateEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
   /** JSON: secrets of the logins of functions, by database and login. @default none */
   readonly LOGIN_SECRETS?: string;
-  /** JSON: people who log in by IAM, by database. @default none */
+  /** JSON: names of people who log in by IAM, by database and by what they may do. @default none */
   readonly DATABASE_PEOPLE?: string;
 }
 

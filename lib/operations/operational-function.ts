@@ -39,6 +39,7 @@ import { executionRole } from './execution-role';
 import { GradualDeployment } from './gradual-deployment';
 import { operationalQueue } from './operational-queue';
 import { SPARING } from './sparing-memory';
+import { limitVariables } from './variable-limit';
 
 const HTTPS = 443;
 
@@ -131,6 +132,16 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
     });
 
     this.log = log;
+    const environment = {
+      ...given(props.environment),
+      ...baseEnvironment(config),
+      // Since Node 20, Lambda no longer loads Amazon's own authorities, which sign the certificates of RDS. The file
+      // is part of the runtime. Only where needed: reading it delays every cold start.
+      ...(databases.length > 0 ? { NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem' } : {}),
+      ...openTelemetryVariables(config),
+      ...(props.sparing ? SPARING : {}),
+    };
+    limitVariables(this, name, environment);
     this.function = new LambdaFunction(this, 'Function', {
       functionName: name,
       description: props.description,
@@ -147,15 +158,7 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
       timeout: props.timeout,
       memorySize: props.memorySize,
       reservedConcurrentExecutions: props.reservedConcurrentExecutions,
-      environment: {
-        ...given(props.environment),
-        ...baseEnvironment(config),
-        // Since Node 20, Lambda no longer loads Amazon's own authorities, which sign the certificates of RDS. The file
-        // is part of the runtime. Only where needed: reading it delays every cold start.
-        ...(databases.length > 0 ? { NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem' } : {}),
-        ...openTelemetryVariables(config),
-        ...(props.sparing ? SPARING : {}),
-      },
+      environment,
       layers: config.openTelemetry?.layerArns.map((arn, index) =>
         LayerVersion.fromLayerVersionArn(this, `Layer${index}`, arn),
       ),

@@ -21,6 +21,8 @@ export abstract class EnvironmentStack extends Stack {
       env: { account: config.account, region },
       // CloudFormation takes 1 MB, of which the indentation would be half.
       suppressTemplateIndentation: true,
+      // Of the stack, not of each resource: CloudFormation passes them on, and ten in hundreds of resources would not fit.
+      tags: config.tags,
       permissionsBoundary:
         config.permissionsBoundaryArn === undefined
           ? undefined
@@ -33,7 +35,6 @@ export abstract class EnvironmentStack extends Stack {
     this.config = config;
     Tags.of(this).add('application', 'billing-operations');
     Tags.of(this).add('environment', config.name);
-    for (const [name, value] of Object.entries(config.tags)) Tags.of(this).add(name, value);
   }
 
   /** Zones from the configuration, because the framework would look them up in the account. */

@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import type { Person } from '../../../core/access/contract';
+import { byAccess, type Person } from '../../../core/access/contract';
 import type { MigrateEnvironment } from '../../../lambdas/migrate/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import type { DatabaseAccess } from '../../data/database-access';
@@ -33,7 +33,9 @@ export class Migrate extends Construct {
         ...billingDatabaseEnvironment(databases.billing),
         ...mainDatabaseEnvironment(databases.main),
         ...loginSecretsEnvironment(databases),
-        ...(DATABASE_NAMES.some((name) => people[name].length > 0) ? { DATABASE_PEOPLE: JSON.stringify(people) } : {}),
+        ...(DATABASE_NAMES.some((name) => people[name].length > 0)
+          ? { DATABASE_PEOPLE: JSON.stringify({ billing: byAccess(people.billing), main: byAccess(people.main) }) }
+          : {}),
       },
       timeout: Duration.minutes(15),
       memorySize: 512,

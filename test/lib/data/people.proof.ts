@@ -84,11 +84,8 @@ test('the function that makes the users is told the people, and no other functio
     Environment: { Variables: { DATABASE_PEOPLE: string } };
   };
   expect(JSON.parse(Environment.Variables.DATABASE_PEOPLE)).toEqual({
-    billing: [
-      { user: 'ann', access: 'readonly' },
-      { user: 'bob.smith', access: 'service' },
-    ],
-    main: [{ user: 'ann', access: 'readonly' }],
+    billing: { readonly: ['ann'], service: ['bob.smith'] },
+    main: { readonly: ['ann'], service: [] },
   });
 });
 
