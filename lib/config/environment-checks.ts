@@ -1,13 +1,19 @@
 import { RegionInfo } from 'aws-cdk-lib/region-info';
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import { rdsHost } from '../../core/residency/contract';
 import { nodePort } from './bitcoin-settings';
+import type { ExistingDatabaseConfig } from './database-settings';
 import type { Settings } from './environment-settings';
 import { refuseRecovery } from './recovery-checks';
 import type { Refuse } from './refuse';
+import { refuseValues } from './value-checks';
 
 /** Reports settings that are right in themselves and contradict each other, or name what AWS does not have. */
 export function refuseContradictions(config: Settings, refuse: Refuse): void {
+  refuseValues(config, refuse);
   refuseRegions(config, refuse);
+  refuseStripe(config, refuse);
+  refuseRoles(config, refuse);
   refuseNetwork(config, refuse);
   refuseCanary(config, refuse);
   refuseBackupAccount(config, refuse);
@@ -41,6 +47,12 @@ function refuseNetwork(config: Settings, refuse: Refuse): void {
   const created = DATABASE_NAMES.some((name) => config.databases[name].kind === 'create');
   if (existingNetwork && config.network) {
     refuse(['network'], 'must be left out with `existingNetwork`: it describes the network that is created');
+  }
+  if (config.network && !created && !existingNetwork) {
+    refuse(
+      ['network'],
+      'must be left out where no database is created, as no network is then: name one as `existingNetwork`',
+    );
   }
   if (created && existingNetwork && !existingNetwork.databaseSubnetIds) {
     refuse(['existingNetwork', 'databaseSubnetIds'], 'must name the subnets of the databases that are created');
@@ -81,10 +93,15 @@ function refuseCanary(config: Settings, refuse: Refuse): void {
   }
 }
 
-function refuseMove({ databases: { billing, main }, region }: Settings, refuse: Refuse): void {
+function refuseMove(config: Settings, refuse: Refuse): void {
+  const { billing, main } = config.databases;
   if (main.move) refuse(['databases', 'main', 'move'], 'must be left out: only billing moves');
-  if (billing.move && billing.move.secretArn.split(':')[3] !== region) {
-    refuse(['databases', 'billing', 'move', 'secretArn'], `must be in ${region}`);
+  if (billing.move) refuseSecret(['databases', 'billing', 'move'], billing.move, config, refuse);
+  if (billing.move && billing.kind === 'existing' && addressOf(billing) === addressOf(billing.move)) {
+    refuse(
+      ['databases', 'billing', 'move', 'host'],
+      'must be another server than that of the database, which moves there',
+    );
   }
   if (billing.move && 'secretArn' in billing && 'secretArn' in main && billing.secretArn === main.secretArn) {
     refuse(
@@ -114,8 +131,11 @@ function refuseLayers({ region, openTelemetry }: Settings, refuse: Refuse): void
   }
 }
 
-function refuseBitcoin({ bitcoin }: Settings, refuse: Refuse): void {
+function refuseBitcoin(config: Settings, refuse: Refuse): void {
+  const { bitcoin } = config;
   if (!bitcoin) return;
+  refuseSecret(['bitcoin'], bitcoin, config, refuse);
+  if (!URL.canParse(bitcoin.nodeUrl)) return;
   const isPlaintext = bitcoin.nodeUrl.startsWith('http:');
   if (isPlaintext && !bitcoin.nodePlaintext) {
     refuse(
@@ -126,14 +146,14 @@ function refuseBitcoin({ bitcoin }: Settings, refuse: Refuse): void {
   if (!isPlaintext && bitcoin.nodePlaintext) {
     refuse(['bitcoin', 'nodePlaintext'], 'must be left out where `nodeUrl` begins with `https://`');
   }
-  if (nodePort(bitcoin) > 65_535) refuse(['bitcoin', 'nodeUrl'], 'must name a port of at most 65535');
+  const port = nodePort(bitcoin);
+  if (port < 1 || port > 65_535) refuse(['bitcoin', 'nodeUrl'], 'must name a port of 1–65535');
 }
 
 function refuseZones(path: readonly string[], zones: readonly string[], region: string, refuse: Refuse): void {
   for (const [index, zone] of zones.entries()) {
     const known = zone.startsWith(region) && /^[a-z]$/.test(zone.slice(region.length));
     if (!known) refuse([...path, String(index)], `must be a zone of ${region}, such as \`${region}a\``);
-    if (zones.indexOf(zone) < index) refuse([...path, String(index)], 'must be another zone than those before it');
   }
 }
 
@@ -170,15 +190,8 @@ function refuseDatabase(name: DatabaseName, config: Settings, refuse: Refuse): v
   if (name === 'billing' && settings.managed === 'elsewhere') {
     refuse(['databases', name, 'managed'], 'must be `here`: the tables of billing are those of this platform');
   }
-  // Functions look for secrets and keys in their own region and account only.
-  for (const field of ['secretArn', 'secretKeyArn'] as const) {
-    const [, , , ownRegion, ownAccount] = settings[field]?.split(':') ?? [];
-    if (ownRegion === undefined) continue;
-    if (ownRegion !== config.region) refuse(['databases', name, field], `must be in ${config.region}`);
-    if (ownAccount !== config.account) {
-      refuse(['databases', name, field], `must be in account ${config.account}, whose functions read it`);
-    }
-  }
+  refuseSecret(['databases', name], settings, config, refuse);
+  refuseInstance(name, settings, config, refuse);
   refuseRecovery(name, config, refuse);
   const network = config.existingNetwork ?? DATABASE_NAMES.some((each) => config.databases[each].kind === 'create');
   if (settings.rotation && !network) {
@@ -189,12 +202,71 @@ function refuseDatabase(name: DatabaseName, config: Settings, refuse: Refuse): v
   }
 }
 
+/** Functions look for secrets and keys in their own region and account only. */
+function refuseSecret(
+  path: readonly string[],
+  arns: { readonly secretArn: string; readonly secretKeyArn?: string | undefined },
+  { region, account }: Settings,
+  refuse: Refuse,
+): void {
+  for (const field of ['secretArn', 'secretKeyArn'] as const) {
+    const [, , , ownRegion, ownAccount] = arns[field]?.split(':') ?? [];
+    if (ownRegion === undefined) continue;
+    if (ownRegion !== region) refuse([...path, field], `must be in ${region}`);
+    if (ownAccount !== account) refuse([...path, field], `must be in account ${account}, whose functions read it`);
+  }
+}
+
+/** What the host that RDS gave an instance says of it, and other settings deny. */
+function refuseInstance(
+  name: DatabaseName,
+  { host, instanceIdentifier, recoveryPoints }: ExistingDatabaseConfig,
+  { allowedRegions }: Settings,
+  refuse: Refuse,
+): void {
+  const at = (field: string) => ['databases', name, field];
+  const instance = rdsHost(host);
+  if (instance && !allowedRegions.includes(instance.region)) {
+    refuse(at('host'), `must be in one of ${allowedRegions.join(', ')}, where this data may stay`);
+  }
+  if (instance && instanceIdentifier !== undefined && instance.id !== instanceIdentifier) {
+    refuse(at('instanceIdentifier'), `must be ${instance.id}, the instance that \`host\` names`);
+  }
+  if (recoveryPoints === 'elsewhere' && instanceIdentifier === undefined) {
+    refuse(at('instanceIdentifier'), 'must name the instance whose recovery points every backup checks');
+  }
+}
+
+/** The key of the API goes to this address: in plaintext to nothing but a stand-in. */
+function refuseStripe({ stripe }: Settings, refuse: Refuse): void {
+  // Refused by its form already.
+  if (!URL.canParse(stripe.apiBase)) return;
+  const { protocol, pathname, search, username, password } = new URL(stripe.apiBase);
+  const isPlain = pathname === '/' && [search, username, password].every((part) => part === '');
+  if (!['http:', 'https:'].includes(protocol) || !isPlain) {
+    refuse(['stripe', 'apiBase'], 'must be a URL such as `https://api.stripe.com`, without user, path and query');
+  }
+  if (protocol === 'http:' && stripe.livemode) {
+    refuse(['stripe', 'apiBase'], 'must begin with `https://` where events are live: it is sent the key of the API');
+  }
+}
+
+/** Of another account they would protect, or bound, nothing here. */
+function refuseRoles({ account, breakGlassRoleArn, permissionsBoundaryArn }: Settings, refuse: Refuse): void {
+  const isForeign = (arn: string | undefined, ...known: string[]) =>
+    arn !== undefined && ![account, ...known].includes(arn.split(':')[4] ?? '');
+  if (isForeign(breakGlassRoleArn)) refuse(['breakGlassRoleArn'], `must be a role of account ${account}`);
+  if (isForeign(permissionsBoundaryArn, 'aws')) {
+    refuse(['permissionsBoundaryArn'], `must be a policy of account ${account}, or of AWS`);
+  }
+}
+
+const addressOf = ({ host, port, databaseName }: Pick<ExistingDatabaseConfig, 'host' | 'port' | 'databaseName'>) =>
+  [host.toLowerCase(), port, databaseName].join(' ');
+
 /** Whether both settings name one database of one server. */
 function isSameDatabase({ billing, main }: Settings['databases']): boolean {
-  if (billing.kind !== 'existing' || main.kind !== 'existing') return false;
-  const address = ({ host: name, port, databaseName }: typeof billing) =>
-    [name.toLowerCase(), port, databaseName].join(' ');
-  return address(billing) === address(main);
+  return billing.kind === 'existing' && main.kind === 'existing' && addressOf(billing) === addressOf(main);
 }
 
 /** Reports a certificate that the API cannot use, and a name that its zone cannot hold. */

@@ -5,6 +5,7 @@ import { createdDatabase } from './database-settings';
 import { SETTINGS, settings } from './environment-settings';
 import { text } from './fields';
 import { withSize } from './sizes';
+import { suggestSetting } from './suggest-setting';
 
 export type { CreatedDatabaseConfig, DatabaseConfig, ExistingDatabaseConfig } from './database-settings';
 
@@ -60,24 +61,40 @@ function problemOf(issue: z.core.$ZodIssue, input: unknown): Problem {
   if (issue.code === 'unrecognized_keys') {
     // Zod's own words add nothing to the names; those of a setting say which ones there are.
     const known = issue.message.startsWith('Unrecognized') ? '' : `; ${issue.message}`;
+    const schemaOfSettings = settingsJsonSchema();
+    const names = issue.keys.map((name) => {
+      const meant = suggestSetting(schemaOfSettings, path, name);
+      return meant === undefined ? name : `${name} (did you mean ${meant}?)`;
+    });
     return {
       path: [...path, ...issue.keys.slice(0, 1)],
-      text: `${field}: unknown setting ${issue.keys.join(', ')}${known}`,
+      text: `${field}: unknown setting ${names.join(', ')}${known}`,
     };
   }
   return {
     path,
-    text: `${field}: ${issue.message}, got ${describe(valueAt(input, issue.path))}`.replace(': must', ' must'),
+    text: `${field}: ${formOf(issue)}, got ${describe(valueAt(input, path))}`.replace(': must', ' must'),
   };
 }
 
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
+/** What Zod says of a whole group or list in words of its own. */
+const KINDS: Readonly<Record<string, string>> = { object: 'a group of settings', record: 'a group', array: 'a list' };
+
+function formOf(issue: z.core.$ZodIssue): string {
+  const kind = issue.code === 'invalid_type' && issue.message.startsWith('Invalid') ? KINDS[issue.expected] : undefined;
+  return kind === undefined ? issue.message : `must be ${kind}`;
+}
+
+/** The value of a setting that may not be there. */
+export function valueAt(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((inner, key) => (inner as Record<string, unknown> | null | undefined)?.[key], value);
 }
 
 function describe(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
-  return typeof value === 'object' ? 'an object' : JSON.stringify(value);
+  if (typeof value === 'object') return 'an object';
+  // What stands before the host of a URL may be a password, and the message goes to a log.
+  return JSON.stringify(value).replace(/:\/\/[^/@]*@/, '://…@');
 }
 
 /** The JSON schema of settings that name no size. */

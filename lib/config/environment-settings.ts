@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { OWNERS, type Owner } from './alarms/owners';
+import { OWNERS, OWNER_TAG, type Owner } from './alarms/owners';
 import { bitcoin } from './bitcoin-settings';
 import { database } from './database-settings';
 import { erasure } from './erasure-settings';
-import { DOMAIN_NAME, emails, flag, keyArn, missing, region, text, whole } from './fields';
+import { DOMAIN_NAME, emails, flag, keyArn, missing, publicRange, region, text, whole } from './fields';
 import { instanceClass } from './instance-class';
-import { LARGE_ARCHIVE_POLICY } from './recovery-policy';
+import { LARGE_ARCHIVE_POLICY, TEMPORARY_TAG } from './recovery-policy';
 import { createdNetwork, existingNetwork } from './network-settings';
 import { SIZES } from './sizes';
 
@@ -57,10 +57,21 @@ const alarmOwners = z.strictObject(
   },
 );
 
-/** Tags that AWS sets, or this platform. */
-const tagName = z.string().regex(/^(?!aws:|application$|environment$)[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u);
+/** Tags that AWS sets, or this platform, whose workflows may delete an instance by its tag. IAM tells no capital from a small letter. */
+const RESERVED_TAGS = ['application', 'environment', OWNER_TAG, TEMPORARY_TAG];
+const tagName = z
+  .string()
+  .regex(/^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/iu)
+  .refine((name) => !RESERVED_TAGS.includes(name.toLowerCase()));
+/** What every service takes. */
+const tagValue = text(
+  'must be text of at most 256 letters, digits, spaces and `_.:/=+-@`',
+  /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u,
+);
+/** AWS takes 50; some resources have others of this platform and of AWS. */
+const MAX_TAGS = 40;
 
-const apps = (what: string) => z.string({ error: `must be the id of ${what}` }).min(1, `must be the id of ${what}`);
+const apps = (what: string) => text(`must be the id of ${what}, of at most 200 characters`, /^\S(.{0,198}\S)?$/);
 
 const stripe = z.strictObject(
   {
@@ -74,7 +85,7 @@ const stripe = z.strictObject(
       .optional()
       .describe('Project of objects whose metadata names none. Left out: no project.'),
     webhookAddresses: z
-      .array(z.cidrv4({ error: 'must be a range such as `3.18.12.63/32`' }))
+      .array(publicRange)
       .default([])
       .describe(
         'The addresses that Stripe publishes for its webhooks; the firewall blocks webhooks from all others. A missing entry blocks genuine events. Left out: any address; the signature decides.',
@@ -131,7 +142,9 @@ const openTelemetry = z.strictObject(
       .record(
         // What authenticates at the receiver would stand in the template, and in the console, for all to read.
         z.string().regex(/^(?!.*HEADERS)(OTEL|OPENTELEMETRY)_[A-Z0-9_]+$/),
-        z.string({ error: 'must be text' }),
+        z
+          .string({ error: 'must be text' })
+          .regex(/^(?!.*:\/\/[^/]*:[^/]*@)/, 'must hold no password: everybody reads it'),
         {
           error:
             'must be names and values of variables that begin with `OTEL_` or `OPENTELEMETRY_`, and no `…HEADERS`: a key belongs into a secret that the configuration of the collector names',
@@ -198,11 +211,17 @@ export const SETTINGS = {
     ),
   network: createdNetwork.optional().describe('The network that is created.'),
   tags: z
-    .record(tagName, z.string({ error: 'must be text' }).max(256, 'must be at most 256 characters'), {
-      error: 'must be names and values of tags, without `aws:…`, `application` and `environment`',
+    .record(tagName, tagValue, {
+      error: `must be names and values of tags, without \`aws:…\` and, in any case, ${RESERVED_TAGS.map((name) => `\`${name}\``).join(', ')}`,
+    })
+    .refine((tags) => Object.keys(tags).length <= MAX_TAGS, `must be at most ${MAX_TAGS} tags`)
+    .refine((tags) => new Set(Object.keys(tags).map((name) => name.toLowerCase())).size === Object.keys(tags).length, {
+      error: 'must have no two names that differ in case alone, which IAM takes for one',
     })
     .default({})
-    .describe('Tags of every resource, besides `application` and `environment`.'),
+    .describe(
+      'Tags of the stacks, 40 at most, which CloudFormation gives every resource that takes tags, besides `application` and `environment`.',
+    ),
   permissionsBoundaryArn: text(
     'must be the ARN of a policy such as `arn:aws:iam::111111111111:policy/boundary`',
     /^arn:aws[\w-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/,

@@ -22,6 +22,8 @@ const hook = z.strictObject({
   userColumn: name.describe('Column of the table that holds the id of the user, as in the metadata at Stripe.'),
 });
 
+const columnOf = ({ schema, table, column }: z.output<typeof hook>) => [schema, table, column].join('.');
+
 /** What is erased from the main database, whose tables are the company's. */
 export const erasure = z.strictObject({
   main: z
@@ -30,5 +32,6 @@ export const erasure = z.strictObject({
     .refine((hooks) => Buffer.byteLength(formatHooks(hooks)) <= MAX_HOOK_BYTES, {
       error: `must be at most ${MAX_HOOK_BYTES} characters, as schema.table.userColumn:column=treatment`,
     })
+    .refine((hooks) => new Set(hooks.map(columnOf)).size === hooks.length, 'must name each column once')
     .describe('Columns of the main database that hold something of a user. Left out: none.'),
 });

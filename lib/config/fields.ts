@@ -31,6 +31,10 @@ export const subnetIds = z
   })
   .min(2, 'must name two or more subnets');
 
+const PUBLIC_RANGE = 'must be a range such as `3.18.12.63/32`, of at least /8';
+/** Addresses that the firewall admits; it takes no range of everything. */
+export const publicRange = z.cidrv4({ error: PUBLIC_RANGE }).regex(/\/([89]|[12]\d|3[0-2])$/, PUBLIC_RANGE);
+
 export const securityGroupId = text(
   'must be a security group id such as `sg-0a1b2c3d`',
   /^sg-([0-9a-f]{8}|[0-9a-f]{17})$/,

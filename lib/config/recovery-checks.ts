@@ -35,6 +35,10 @@ export function refuseRecovery(name: DatabaseName, config: Settings, refuse: Ref
       refuse([...at, 'keyArns', String(index)], `must be a key of account ${config.account} in ${config.region}`);
     }
   }
+  // RDS refuses a ceiling closer than 10 % above what the instance has: when it is recovered, and not before.
+  if (recovery.maximumStorageGiB !== undefined && recovery.maximumStorageGiB < settings.allocatedStorageGiB * 1.1) {
+    refuse([...at, 'maximumStorageGiB'], 'must be at least 10 % above allocatedStorageGiB');
+  }
   if (recovery.monitoringRoleArn !== undefined && recovery.monitoringRoleArn.split(':')[4] !== config.account) {
     refuse([...at, 'monitoringRoleArn'], `must be a role of account ${config.account}`);
   }

@@ -1,7 +1,7 @@
 import path from 'node:path';
-import { ENVIRONMENT_FOLDER } from '../../core/contract';
+import { DATABASE_NAMES, ENVIRONMENT_FOLDER } from '../../core/contract';
 import { environmentFiles, readEnvironment, readSettings, type EnvironmentFile } from './environment-files';
-import type { EnvironmentConfig } from './environment-schema';
+import { valueAt, type EnvironmentConfig } from './environment-schema';
 
 /** What `-c env=` takes for all environments at once, which is for checks and never for a deployment. */
 export const ALL_ENVIRONMENTS = 'all';
@@ -47,7 +47,7 @@ export function selectEnvironments({ selected, folder, credentialsAccount }: Sel
   if (!wanted) throw new Error(`environment \`${selected}\` does not exist: expected one of ${choices}`);
   const config = readEnvironment(wanted);
   refuseAccount(config, wanted, credentialsAccount);
-  refuseLikeNames(config, files);
+  refuseConflicts(config, files);
   return [config];
 }
 
@@ -58,6 +58,44 @@ function refuseAccount({ account }: EnvironmentConfig, { file }: EnvironmentFile
       ? `${file}: account ${account} is a placeholder: put in yours`
       : `${file}: account is ${account}, and the credentials are of account ${credentialsAccount}: use those of ${account}`,
   );
+}
+
+/** Refuses what only one environment may have and another, in a file beside it, has as well: copied files forget it. */
+function refuseConflicts(config: EnvironmentConfig, files: readonly EnvironmentFile[]): void {
+  refuseLikeNames(config, files);
+  for (const { name: other, file } of files.filter(({ name }) => name !== config.name)) {
+    for (const [what, value] of sharedBy(config, file)) {
+      throw new Error(
+        `environments \`${config.name}\` and \`${other}\` both have the ${what} ${value}: one of them would write over the other; give one of them its own`,
+      );
+    }
+  }
+}
+
+/** Domains and databases that an environment and the settings of a file name alike. The file need not be right in itself. */
+function sharedBy({ domain, databases }: EnvironmentConfig, file: string): (readonly [string, string])[] {
+  const other = settingsOrNone(file);
+  const shared = domain && valueAt(other, ['domain', 'name']) === domain.name ? [['domain', domain.name] as const] : [];
+  const known = DATABASE_NAMES.map((name) => addressAt(valueAt(other, ['databases', name])));
+  const addresses = DATABASE_NAMES.map((name) => addressAt(databases[name]));
+  return [
+    ...shared,
+    ...addresses.flatMap((address) => (address && known.includes(address) ? [['database', address] as const] : [])),
+  ];
+}
+
+function addressAt(database: unknown): string | undefined {
+  const [host, port, name] = ['host', 'port', 'databaseName'].map((field) => valueAt(database, [field]));
+  return typeof host === 'string' ? `${String(name)} of ${host.toLowerCase()}:${String(port)}` : undefined;
+}
+
+/** A file that cannot be read stops its own environment, and no other. */
+function settingsOrNone(file: string): unknown {
+  try {
+    return readSettings(file);
+  } catch {
+    return {};
+  }
 }
 
 /**
@@ -82,7 +120,7 @@ function checkAll(files: readonly EnvironmentFile[]): EnvironmentConfig[] {
   const configs = files.flatMap((file) => {
     try {
       const config = readEnvironment(file);
-      refuseLikeNames(config, files);
+      refuseConflicts(config, files);
       return [config];
     } catch (error) {
       problems.push((error as Error).message);

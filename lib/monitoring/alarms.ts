@@ -8,14 +8,14 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import { alarmSuffix, thresholdsOf, type AlarmDefinition, type Severity } from '../config/alarms/alarm-definition';
-import { OWNERS, type Owner } from '../config/alarms/owners';
+import { OWNERS, OWNER_TAG, type Owner } from '../config/alarms/owners';
 import { pageRules } from '../config/alarms/causes';
 import { REGION_TROUBLE } from '../config/alarms/region-trouble';
 import { alarmText, type TextContext } from './alarm-text';
 import type { AlertTopics } from './alert-topics';
 import { assertAlarmWindow } from './alarm-window';
 import { cloudWatchMetric } from './cloudwatch-metric';
-import { addPages, notify, OWNER_TAG } from './pages';
+import { addPages, notify } from './pages';
 
 export interface AlarmsProps {
   /** The alarms of the environment. */

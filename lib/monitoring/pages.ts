@@ -16,7 +16,7 @@ import type { Construct } from 'constructs';
 import type { AlarmDefinition } from '../config/alarms/alarm-definition';
 import type { AlarmWindow } from '../config/alarms/alarm-window';
 import { pageRules, regionEvidence, type PageRule, type Together } from '../config/alarms/causes';
-import type { Owner } from '../config/alarms/owners';
+import { OWNER_TAG, type Owner } from '../config/alarms/owners';
 import { traceOf } from '../config/alarms/recurrence';
 import { REGION_TROUBLE } from '../config/alarms/region-trouble';
 import { acknowledge } from '../policy/acknowledge';
@@ -24,9 +24,6 @@ import { assertAlarmWindow } from './alarm-window';
 import { eventText, type TextContext } from './alarm-text';
 import type { AlertTopics } from './alert-topics';
 import { cloudWatchMetric } from './cloudwatch-metric';
-
-/** Tag that names the group of an alarm. */
-export const OWNER_TAG = 'alarm-owner';
 
 export interface PagesProps {
   /** The alarms that exist. */

@@ -8,3 +8,6 @@ export const OWNERS = [
   'platform',
 ] as const;
 export type Owner = (typeof OWNERS)[number];
+
+/** Tag that names the group of an alarm. */
+export const OWNER_TAG = 'alarm-owner';

@@ -3,9 +3,11 @@ import { BITCOIN } from '../../support/example-environments';
 import { localEnvironment } from '../../../lib/config/built-environments';
 import { localOptions } from '../support';
 
-const valid = { ...localEnvironment(localOptions()), name: 'dev' };
+const local = localEnvironment(localOptions());
+const valid = { ...local, name: 'dev' };
+const secretArn = BITCOIN.secretArn.replace('333333333333', local.account);
 const withBitcoin = (change: object) =>
-  defineEnvironment({ ...valid, bitcoin: { ...BITCOIN, ...change } } as unknown as EnvironmentInput);
+  defineEnvironment({ ...valid, bitcoin: { ...BITCOIN, secretArn, ...change } } as unknown as EnvironmentInput);
 
 test('what is left out of payments in bitcoin gets its default', () => {
   expect(withBitcoin({}).bitcoin).toMatchObject({

@@ -100,6 +100,24 @@ describe('-c env=', () => {
     );
   });
 
+  test('with the domain or a database of another file is refused, and a file that is wrong in itself is no hindrance', () => {
+    const named = (lines: string) => `${example('dev').replace(/^databases:[\s\S]*/m, '')}${lines}`;
+    const main = (host: string) =>
+      `databases:\n  main:\n    { kind: existing, host: ${host}, port: 5432, databaseName: shop, allocatedStorageGiB: 20,\n      secretArn: 'arn:aws:secretsmanager:eu-central-1:111111111111:secret:shop-AbCdEf' }\n`;
+    const certificateArn = 'arn:aws:acm:eu-central-1:111111111111:certificate/1';
+    const domain = `domain: { name: b.example.com, certificateArn: '${certificateArn}', hostedZone: external }\n`;
+    write('eu.yaml', named(main('db.example.com')));
+    write('us.yaml', named(main('DB.example.com')));
+    write('wrong.yaml', 'databases: [');
+    expect(refusal('eu')).toBe(
+      'environments `eu` and `us` both have the database shop of db.example.com:5432: one of them would write over the other; give one of them its own',
+    );
+    write('us.yaml', named(main('other.example.com')));
+    expect(select('eu')).toEqual(['eu']);
+    for (const file of ['eu.yaml', 'us.yaml']) write(file, named(domain));
+    expect(refusal('us')).toContain('environments `us` and `eu` both have the domain b.example.com');
+  });
+
   test('does not read the other files, whose mistakes stop only their own environment', () => {
     write('dev.yaml', example('dev'));
     write('prod.yaml', 'region: nowhere');
@@ -128,7 +146,12 @@ describe('a file', () => {
       '[eu-central-1a, eu-central-1f1,',
       'dev.yaml:6: availabilityZones.1 must be a zone of eu-central-1, such as `eu-central-1a`, got "eu-central-1f1"',
     ],
-    ['a misspelt setting', 'logLevel: DEBUG', 'loglevel: DEBUG', 'dev.yaml:11: config: unknown setting loglevel'],
+    [
+      'a misspelt setting',
+      'logLevel: DEBUG',
+      'loglevel: DEBUG',
+      'dev.yaml:11: config: unknown setting loglevel (did you mean logLevel?)',
+    ],
     [
       'a setting that is left out',
       'region: eu-central-1\n',

@@ -185,7 +185,7 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
   [
     'a zone named twice',
     { availabilityZones: ['eu-central-1a', 'eu-central-1b', 'eu-central-1a'] },
-    'availabilityZones.2 must be another zone than those before it, got "eu-central-1a"',
+    'availabilityZones.2 must be another one than those before it, got "eu-central-1a"',
   ],
   [
     'a zone that does not exist',
@@ -232,7 +232,7 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
   [
     'a tag of AWS',
     { tags: { 'aws:x': 'y' } },
-    'tags.aws:x must be names and values of tags, without `aws:…`, `application` and `environment`, got "y"',
+    'tags.aws:x must be names and values of tags, without `aws:…` and, in any case, `application`, `environment`, `alarm-owner`, `temporary-for`, got "y"',
   ],
   [
     'a role as boundary',
@@ -332,12 +332,8 @@ test('the bucket of the copies has a name that S3 accepts, in every second regio
   ];
   for (const name of ['dev', 'n'.repeat(14)]) {
     for (const secondRegion of regions) {
-      const config = defineEnvironment({
-        ...valid,
-        name,
-        secondRegion,
-        allowedRegions: ['eu-central-1', secondRegion],
-      });
+      // Whichever partition the environment itself is in.
+      const config = { ...defineEnvironment({ ...valid, name }), secondRegion };
       expect(recoveryRegion(config)?.archiveBucketName).toMatch(/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/);
     }
   }

@@ -102,6 +102,7 @@ test('a user that is a role of the platform, one of two accesses, and people of 
     const checked = checkEnvironment({
       ...production,
       cache: { kind: 'none' },
+      network: undefined,
       databases: {
         billing: { ...existing, databaseName: 'b', ...one },
         main: { ...existing, databaseName: 'm', ...other },

@@ -86,16 +86,14 @@ function everything([partition, region, secondRegion]: (typeof PARTITIONS)[numbe
 function deployed(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(deployed);
-  const [[name = '', argument] = [], ...others] = Object.entries(value as object) as [string, unknown][];
-  if (others.length === 0 && name === 'Fn::Join') {
-    return (argument as [string, unknown[]])[1].map((part) => deployed(part) as string).join('');
-  }
-  if (others.length === 0 && (name === 'Ref' || name.startsWith('Fn::'))) return 'x'.repeat(100);
-  return Object.fromEntries(Object.entries(value as object).map(([key, inner]) => [key, deployed(inner)]));
+  if ('Fn::Join' in value) return (value['Fn::Join'] as [string, unknown[]])[1].map(deployed).join('');
+  if (Object.keys(value).some((name) => name === 'Ref' || name.startsWith('Fn::'))) return 'x'.repeat(100);
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, deployed(inner)]));
 }
 
 type Properties = Readonly<Record<string, unknown>>;
-const lengthOf = (value: unknown) => (value === undefined ? 0 : String(value).length);
+const lengthOf = (value: unknown) =>
+  typeof value === 'string' ? value.length : JSON.stringify(value ?? '').length - 2;
 const policyLength = (document: unknown) => JSON.stringify(document ?? '').replaceAll(/\s/g, '').length;
 
 /** What AWS takes at most, by type: what is measured, and its limit. */
@@ -115,7 +113,7 @@ const LIMITS: Readonly<Record<string, readonly (readonly [string, (of: Propertie
   'AWS::CloudWatch::CompositeAlarm': [
     ['the description', ({ AlarmDescription }) => lengthOf(AlarmDescription), 1_024],
     ['the rule', ({ AlarmRule }) => lengthOf(AlarmRule), 10_240],
-    ['the alarms of the rule', ({ AlarmRule }) => String(AlarmRule).split('ALARM(').length - 1, 100],
+    ['the alarms of the rule', ({ AlarmRule }) => (AlarmRule as string).split('ALARM(').length - 1, 100],
   ],
   'AWS::IAM::ManagedPolicy': [
     ['the name', ({ ManagedPolicyName }) => lengthOf(ManagedPolicyName), 128],
