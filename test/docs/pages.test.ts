@@ -7,6 +7,7 @@ import {
   maintenancePeriods,
   RECORDED_JOB_LIMIT_MINUTES,
 } from '../../core/contract';
+import { EXIT_STATUS } from '../../core/runtime/error-codes';
 import { STREAMING_LIMIT_GIB } from '../../lib/config/policies';
 import { COMMANDS, GROUPS } from '../../ops/commands';
 import { kebabCase } from '../../ops/usage';
@@ -124,6 +125,26 @@ test('a command and an option that do not exist are found', () => {
     'no command: webhooks shwo',
     'no command: rules put',
   ]);
+});
+
+/** Exit codes that a sentence gives a command, such as: the next `ops access plan` shows any other drift, and exits 1. */
+function wrongExitCodesIn(text: string): string[] {
+  const sentences = text.matchAll(/`(?:npx )?ops ([a-z][^`]*)`[^.`]{0,80}?\bexits?(?: with)? (\d)\b/g);
+  return [...sentences].flatMap(([, line = '', code = '']) => {
+    const words = line.split(/\s+/);
+    const command = [3, 2, 1].map((count) => NAMES.get(words.slice(0, count).join(' '))).find((found) => found);
+    const isGiven = Object.values<number>(EXIT_STATUS).includes(Number(code));
+    return isGiven && (code !== '1' || command?.finding !== undefined) ? [] : [`${line} does not exit with ${code}`];
+  });
+}
+
+test('every exit code that a page gives a command of ops is one of its own', () => {
+  expect(findings(wrongExitCodesIn)).toEqual([]);
+});
+
+test('an exit code that a command does not have is found', () => {
+  const text = 'The next `ops access plan` shows it, and exits 1. `ops keys list` exits with 1. `ops verify` exits 9.';
+  expect(wrongExitCodesIn(text)).toEqual(['keys list does not exit with 1', 'verify does not exit with 9']);
 });
 
 /** Files that a page names as what its reader would make, and the log of what was there. */
