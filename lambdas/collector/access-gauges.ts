@@ -21,7 +21,8 @@ export async function oldestRefreshSeconds(client: ClientBase, now: Date): Promi
  */
 export async function nextDisputeDueSeconds(client: ClientBase, now: Date): Promise<number | undefined> {
   const { rows } = await client.query<{ due: Date | null }>(
-    `SELECT min(evidence_due_at) AS due FROM billing.disputes WHERE status IN ('needs_response', 'warning_needs_response')`,
+    `SELECT min(evidence_due_at) AS due FROM billing.disputes
+     WHERE status IN ('needs_response', 'warning_needs_response', 'appeal_needs_response')`,
   );
   const due = rows[0]?.due;
   return due ? Math.round((due.getTime() - now.getTime()) / 1000) : undefined;

@@ -3,8 +3,15 @@ import { rankOf, versionKey, type StateOrigin } from '../../billing/version';
 import { dateOf, readObject } from './read-object';
 import { disputeShape, earlyFraudWarningShape, invoicePaymentShape } from './shapes';
 
-/** Final statuses of a dispute. */
-const FINAL_DISPUTE_STATUSES = new Set(['won', 'lost', 'warning_closed', 'prevented']);
+/** Statuses of a dispute that was decided. One that is appealed was, and is decided once more. */
+const DECIDED_DISPUTE_STATUSES = new Set([
+  'won',
+  'lost',
+  'warning_closed',
+  'prevented',
+  'appeal_needs_response',
+  'appeal_under_review',
+]);
 /** Statuses in which the disputed amount is back in the balance, or never left it. */
 const HARMLESS_DISPUTE_STATUSES = new Set([
   'won',
@@ -15,7 +22,14 @@ const HARMLESS_DISPUTE_STATUSES = new Set([
 ]);
 
 /** The usual order within one second; see version.ts. */
-const DISPUTE_RANK = ['warning_needs_response', 'warning_under_review', 'needs_response', 'under_review'];
+const DISPUTE_RANK = [
+  'warning_needs_response',
+  'warning_under_review',
+  'needs_response',
+  'under_review',
+  'appeal_needs_response',
+  'appeal_under_review',
+];
 
 /** @throws InvalidRequestError naming the fields that are not as Stripe documents them */
 export function disputeState(object: unknown, origin: StateOrigin): StateOf<'dispute'> {
@@ -38,7 +52,7 @@ export function disputeState(object: unknown, origin: StateOrigin): StateOf<'dis
         moved === undefined ? (HARMLESS_DISPUTE_STATUSES.has(status) ? 0 : dispute.amount) : Math.max(0, -moved),
       created_at: dateOf(dispute.created),
       version: versionKey({
-        progress: FINAL_DISPUTE_STATUSES.has(status) ? 1 : 0,
+        progress: DECIDED_DISPUTE_STATUSES.has(status) ? 1 : 0,
         rank: rankOf(DISPUTE_RANK, status, origin),
         ...origin,
       }),

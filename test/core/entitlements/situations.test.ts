@@ -256,6 +256,9 @@ test.each<[kind: string, status: string, kept: boolean]>([
   ['course', 'lost', false],
   ['coaching', 'needs_response', false],
   ['coaching', 'won', true],
+  ['course', 'appeal_needs_response', true],
+  ['coaching', 'appeal_needs_response', false],
+  ['coaching', 'appeal_under_review', false],
 ])('a %s whose dispute is %s is kept: %s', async (kind, status, kept) => {
   const bought = checkoutSession({ metadata: { kind, item_id: 'c', ...OWNER } });
   const events = [
@@ -264,6 +267,21 @@ test.each<[kind: string, status: string, kept: boolean]>([
     stripeEvent('checkout.session.completed', bought),
   ];
   expect(Object.keys(await endings(...events))).toHaveLength(kept ? 1 : 0);
+});
+
+test('a lost dispute that is appealed is under appeal until it is decided again, in any order of its events', async () => {
+  const [lost, appealed, won] = ['lost', 'appeal_needs_response', 'won'].map((status, index) =>
+    stripeEvent('charge.dispute.updated', dispute({ status }), { created: EPOCH + index }),
+  ) as [StripeEvent, StripeEvent, StripeEvent];
+  for (const [events, status] of [
+    [[lost, appealed], 'appeal_needs_response'],
+    [[appealed, lost], 'appeal_needs_response'],
+    [[won, appealed, lost], 'won'],
+  ] as const) {
+    await client.query('TRUNCATE billing.webhook_events, billing.disputes CASCADE');
+    await endings(...events);
+    expect((await client.query('SELECT status FROM billing.disputes')).rows).toEqual([{ status }]);
+  }
 });
 
 test.each(['the dispute', 'the payment', 'the invoice'])(

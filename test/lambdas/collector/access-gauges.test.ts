@@ -31,9 +31,11 @@ describe('the due date of disputes', () => {
   test('is that of the one that has to be answered next', async () => {
     await apply(due('dp_1', 200), due('dp_2', 30), due('dp_3', 40, 'warning_needs_response'));
     expect(await nextDisputeDueSeconds(client(), NOW)).toBe(30 * HOUR);
+    await apply(due('dp_4', 20, 'appeal_needs_response'));
+    expect(await nextDisputeDueSeconds(client(), NOW)).toBe(20 * HOUR);
   });
 
-  test.each(['under_review', 'warning_under_review', 'won', 'lost', 'warning_closed'])(
+  test.each(['under_review', 'appeal_under_review', 'won', 'lost', 'warning_closed'])(
     'leaves out a dispute that is %s',
     async (status) => {
       await apply(due('dp_1', 30, status));
