@@ -55,7 +55,8 @@ export async function createDatabase(
   const locale = server.locale === null ? '' : escapeLiteral(server.locale);
   const rules = server.icuRules === undefined ? '' : ` ICU_RULES ${escapeLiteral(server.icuRules)}`;
   const provider = {
-    libc: '',
+    // Unless it is named, it is the one that the target's own template has.
+    libc: 'LOCALE_PROVIDER libc',
     icu: `LOCALE_PROVIDER icu ICU_LOCALE ${locale}${rules}`,
     builtin: `LOCALE_PROVIDER builtin BUILTIN_LOCALE ${locale}`,
   }[server.localeProvider];

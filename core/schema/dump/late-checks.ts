@@ -25,8 +25,9 @@ function dependsOnRowAlone(expression: string): string {
 }
 
 /** A child's own constraint that has the name of an inherited one can be made in the child's CREATE TABLE alone. */
-const SHARES_NAME = `EXISTS (SELECT FROM pg_catalog.pg_constraint o
-  WHERE o.conname = c.conname AND o.contype = 'c' AND o.conislocal AND o.coninhcount > 0)`;
+const SHARES_NAME = `EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE c.conrelid IN (i.inhrelid, i.inhparent))
+  AND EXISTS (SELECT FROM pg_catalog.pg_constraint o
+    WHERE o.conname = c.conname AND o.contype = 'c' AND o.conislocal AND o.coninhcount > 0)`;
 
 /** A constraint cannot be added, and checked, to a domain of which a column holds arrays, ranges or composite values. */
 const IS_CONTAINED = `EXISTS (
