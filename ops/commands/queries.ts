@@ -4,6 +4,8 @@ import { table } from '../print/table';
 import { duration, moment, span } from '../print/units';
 import { database, optional, required, wholeNumber } from '../values';
 
+/** Age from which a transaction is too old: that of the alarm. */
+const LONG_TRANSACTION_SECONDS = 3600;
 /** Characters of a statement in a table. */
 const SHOWN = 90;
 
@@ -13,7 +15,7 @@ export const queries = defineCommand({
   effect: 'reads',
   changes: 'nothing.',
   json: 'the report `queries` of `lambdas/inspect/contract.ts`',
-  finding: 'a statement waits for another session',
+  finding: 'a statement waits for another session, or a transaction has been open for more than an hour',
   arguments: { database: required(database, 'Database whose statements are listed') },
   options: { limit: optional(wholeNumber('count', 1, 500), 'Statements to list at most. Default: 20') },
   examples: [{ line: 'queries billing --limit 5', explains: 'Why is the database slow, and who blocks whom?' }],
@@ -27,6 +29,7 @@ export const queries = defineCommand({
     };
     const blocking = new Set(running.flatMap(({ blockedBy }) => blockedBy));
     const waiting = running.filter(({ blockedBy }) => blockedBy.length > 0);
+    const long = running.filter(({ transactionSeconds: seconds }) => (seconds ?? 0) > LONG_TRANSACTION_SECONDS);
     return {
       report,
       lines: [
@@ -52,9 +55,10 @@ export const queries = defineCommand({
         ...(running.length === 0
           ? ['No statement runs, and no transaction is open']
           : table(
-              ['process', 'application', 'state', 'for', 'transaction', 'waits for', 'blocks', 'statement'],
+              ['process', 'user', 'application', 'state', 'for', 'transaction', 'waits for', 'blocks', 'statement'],
               running.map((each) => [
                 String(each.pid),
+                each.user,
                 each.application,
                 each.state,
                 span(each.seconds),
@@ -70,8 +74,13 @@ export const queries = defineCommand({
             `Process ${pid} waits for ${blockedBy.join(', ')}. To end that session: SELECT pg_terminate_backend(${blockedBy[0]})`,
           ),
         ),
+        ...long.map(({ pid, transactionSeconds }) =>
+          style.red(
+            `The transaction of process ${pid} has been open for ${span(transactionSeconds ?? 0)}. To end that session: SELECT pg_terminate_backend(${pid})`,
+          ),
+        ),
       ],
-      exit: waiting.length > 0 ? 'finding' : 'done',
+      exit: waiting.length + long.length > 0 ? 'finding' : 'done',
     };
   },
 });

@@ -9,7 +9,7 @@ import { writePlatformFile } from './write-platform-file';
 /** What people read of a report, where a figure alone would mislead them. */
 async function ops(line: string, answer: object, options: RunOptions = {}): Promise<Outcome> {
   const environment = options.environment === undefined ? ['--env', 'dev'] : ['--env', 'local'];
-  const audit = line === 'status' ? [] : ['--without-audit'];
+  const audit = ['status', 'queries billing'].includes(line) ? [] : ['--without-audit'];
   return runAnswered([...line.split(' '), ...environment, ...audit], answer, options);
 }
 
@@ -168,4 +168,29 @@ test('an invalid index is a finding of maintenance, and printed with what remove
     ),
   ]);
   expect((await ops(run, report([]))).status).toBe(0);
+});
+
+test('a transaction of more than an hour is a finding of queries, with its user and how to end it', async () => {
+  const session = {
+    pid: 4711,
+    user: 'ann',
+    application: 'psql',
+    state: 'idle in transaction',
+    seconds: 3590,
+    transactionSeconds: 3599,
+    waitsFor: 'Client: ClientRead',
+    blockedBy: [],
+    statement: 'SELECT 1',
+  };
+  const report = (transactionSeconds: number) => ({
+    action: 'queries',
+    database: 'billing',
+    since: null,
+    slowest: null,
+    running: [{ ...session, transactionSeconds }],
+  });
+  expect((await ops('queries billing', report(3599))).status).toBe(0);
+  const { status, stdout } = await ops('queries billing', report(7200));
+  expect([status, stdout]).toEqual([1, expect.stringMatching(/^4711 +ann +psql +idle in transaction/m)]);
+  expect(stdout).toMatch(/^The transaction of process 4711 has been open for 2\.0 h\..+pg_terminate_backend\(4711\)$/m);
 });
