@@ -112,6 +112,20 @@ describe('a period that an unpaid invoice bills was not paid, although the subsc
     expect(await eitherWay(...events)).toEqual({ pro: at(5 * DAY) });
   });
 
+  test.each([
+    ['for the period', 'subscription_create', 6],
+    ['for a reason that is not known', undefined, 6],
+    ['for a change of that day, which bills no period', 'subscription_update', 24],
+  ])('the invoice is known without its lines, and was made %s', async (_why, reason, until) => {
+    const bare = invoice({ payments: undefined, created: days(-6), billing_reason: reason });
+    const events = [
+      told('created', -6, month('active')),
+      stripeEvent('invoice.payment_failed', bare, { created: days(-1) }),
+      told('updated', -1, month('past_due'), { status: 'active' }),
+    ];
+    expect(await eitherWay(...events)).toEqual({ pro: at(until * DAY) });
+  });
+
   test('a part of it costs nothing, and has the grace of the others', async () => {
     const both = items(itemOf('pro', 'si_1', -6, 24), itemOf('free', 'si_2', -6, 24));
     const events = [
