@@ -28,6 +28,8 @@ const LAST = new Set(['ACL', 'DEFAULT ACL', 'EVENT TRIGGER']);
 export function comesLast({ type, name }: Pick<DumpEntry, 'type' | 'name'>): boolean {
   return LAST.has(type) || (/^(?:COMMENT|SECURITY LABEL)$/.test(type) && name.startsWith('EVENT TRIGGER '));
 }
+/** The administrator of RDS, to whom nothing can be given. It owns schema public in databases from before PostgreSQL 15. */
+const PROVIDER = 'rdsadmin';
 const SESSION_AUTHORIZATION: readonly (readonly [RegExp, string])[] = [
   [/^SET SESSION AUTHORIZATION /, 'SET ROLE '],
   [/^RESET SESSION AUTHORIZATION;$/, 'RESET ROLE;'],
@@ -118,7 +120,7 @@ function withoutOwner(entry: DumpEntry): DumpEntry {
 }
 
 function ownerEntry(entry: DumpEntry): DumpEntry[] {
-  const statements = entry.statements.filter((statement) => newOwner(statement) !== undefined);
+  const statements = entry.statements.filter((statement) => ![undefined, PROVIDER].includes(newOwner(statement)));
   if (statements.length === 0) return [];
   return [{ ...entry, name: `${entry.type} ${entry.name}`, type: 'OWNER', settings: [], statements }];
 }
