@@ -1,6 +1,14 @@
-import { CfnSecurityGroupIngress, Peer, Port, SecurityGroup, type ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import {
+  CfnSecurityGroupIngress,
+  Peer,
+  Port,
+  SecurityGroup,
+  type ISecurityGroup,
+  type IVpc,
+} from 'aws-cdk-lib/aws-ec2';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { Construct } from 'constructs';
 import {
   DATABASE_NAMES,
   type BillingDatabaseEnvironment,
@@ -63,47 +71,52 @@ export function allowAccess(
 }
 
 /**
- * Lets a function that connects to billing open connections to the other server of a move: from the cut-over on its secret
- * sends it there. The secret of that server is not needed for it.
+ * The group that functions which connect to billing are in as well, to reach the other server of a move: from the cut-over on its
+ * secret sends them there. One for all: with a rule for each, an environment with everything else has too many resources.
  *
- * @param stem stem of the function, for the descriptions of the security-group rules
- * @param securityGroup security group of the function
  * @param billing the configured server
+ * @returns `undefined` where both servers are in one group, which admits the functions already
  */
-export function allowOtherServer(
-  fn: LambdaFunction,
-  stem: string,
+export function otherServerGroup(
+  scope: Construct,
+  vpc: IVpc,
   { port, securityGroupId }: OtherServer,
-  securityGroup: ISecurityGroup,
   billing: Pick<DatabaseAccess, 'port' | 'securityGroup'>,
-): void {
-  // Both servers in one group: it admits the function already, and EC2 refuses the same rule twice.
-  if (securityGroupId && billing.securityGroup?.securityGroupId === securityGroupId && billing.port === port) return;
+): SecurityGroup | undefined {
+  if (securityGroupId && billing.securityGroup?.securityGroupId === securityGroupId && billing.port === port) {
+    return undefined;
+  }
+  const group = new SecurityGroup(scope, 'OtherServerClients', {
+    vpc,
+    description: 'Functions that connect to billing, where it moves to or came from',
+    allowAllOutbound: false,
+  });
   const server = securityGroupId
-    ? { securityGroup: SecurityGroup.fromSecurityGroupId(fn, 'OtherServer', securityGroupId) }
+    ? { securityGroup: SecurityGroup.fromSecurityGroupId(scope, 'OtherServer', securityGroupId) }
     : {};
-  openPort(securityGroup, fn, stem, { name: 'billing', port, ...server }, 'other');
+  openPort(group, group, 'Functions', { name: 'billing', port, ...server }, 'other');
+  return group;
 }
 
-/** Both rules belong to the function's stack, so that the Data stack never names its consumers. */
+/** Both rules belong to the stack of the functions, so that the Data stack never names its consumers. */
 function openPort(
   source: ISecurityGroup,
-  fn: LambdaFunction,
-  stem: string,
+  scope: Construct,
+  who: string,
   database: Pick<DatabaseAccess, 'name' | 'port' | 'securityGroup'>,
   id: string,
 ): void {
   const port = Port.tcp(database.port);
   const description =
     id === database.name
-      ? `${stem} connects to the ${database.name} database`
-      : `${stem} connects to the ${id} ${database.name} server`;
+      ? `${who} connects to the ${database.name} database`
+      : `${who} connect to the ${id} ${database.name} server`;
   if (!database.securityGroup) {
     source.addEgressRule(Peer.anyIpv4(), port, description);
     return;
   }
   source.addEgressRule(Peer.securityGroupId(database.securityGroup.securityGroupId), port, description);
-  new CfnSecurityGroupIngress(fn, `To${id}`, {
+  new CfnSecurityGroupIngress(scope, `To${id}`, {
     groupId: database.securityGroup.securityGroupId,
     sourceSecurityGroupId: source.securityGroupId,
     ipProtocol: 'tcp',

@@ -34,7 +34,7 @@ import { removalPolicyOf } from '../config/removal-policy';
 import { acknowledgeFunction } from '../policy/acknowledge-function';
 import type { Bundle } from './bundles';
 import type { DatabaseAccess } from '../data/database-access';
-import { allowAccess, allowOtherServer } from './database-connection';
+import { allowAccess } from './database-connection';
 import { executionRole } from './execution-role';
 import { GradualDeployment } from './gradual-deployment';
 import { operationalQueue } from './operational-queue';
@@ -58,6 +58,8 @@ export interface OperationsContext {
    * internet
    */
   readonly apiSecurityGroup: ISecurityGroup | undefined;
+  /** Group in which functions reach the other server that billing moves to. @default - it moves nowhere */
+  readonly otherServer?: ISecurityGroup | undefined;
 }
 
 /** How an asynchronous request is retried before it goes to the failure queue. */
@@ -121,6 +123,7 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
     const { context, stem, asynchronous, databases = [] } = props;
     const { config } = context;
     const network = databases.length > 0 || props.inNetwork ? this.networkSettings(context, stem) : undefined;
+    const others = databases.some((database) => database.name === 'billing') ? [context.otherServer ?? []].flat() : [];
     this.stem = stem;
     this.securityGroup = network?.securityGroups[0];
     this.failureQueue = asynchronous && failureQueue(this, failureQueueName(config.name, stem));
@@ -162,7 +165,7 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
       layers: config.openTelemetry?.layerArns.map((arn, index) =>
         LayerVersion.fromLayerVersionArn(this, `Layer${index}`, arn),
       ),
-      ...network,
+      ...(network && { ...network, securityGroups: [...network.securityGroups, ...others] }),
       tracing: Tracing.ACTIVE,
       loggingFormat: LoggingFormat.JSON,
       // Lambda counts metrics, whose lines have no level, as INFO: a stricter filter would drop them and silence every alarm.
@@ -183,11 +186,6 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
     this.live = props.gradual ? this.alias(config, stem) : this.function;
 
     for (const database of databases) allowAccess(this.function, stem, database, this.securityGroup);
-    const { move } = config.databases.billing;
-    const billing = databases.find((database) => database.name === 'billing');
-    if (move && billing && this.securityGroup) {
-      allowOtherServer(this.function, stem, move, this.securityGroup, billing);
-    }
     acknowledgeFunction(this.function, {
       asynchronous: asynchronous !== undefined,
       inNetwork: network !== undefined,

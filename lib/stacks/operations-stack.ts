@@ -20,6 +20,7 @@ import { Confirmations } from '../operations/functions/confirmations';
 import { Cleanup } from '../operations/functions/cleanup';
 import { Collector } from '../operations/functions/collector';
 import { Drill } from '../operations/functions/drill';
+import { otherServerGroup } from '../operations/database-connection';
 import { EntitlementCache } from '../operations/entitlement-cache';
 import { Entitlements } from '../operations/functions/entitlements';
 import { EventQueue } from '../operations/event-queue';
@@ -77,9 +78,17 @@ export class OperationsStack extends EnvironmentStack {
     );
 
     const { logKey } = data;
-    const context = { config, bundles, logKey, vpc: data.vpc, apiSecurityGroup: data.apiSecurityGroup };
     const { databases, archiveBucket, stripeSecrets, tilledSecrets } = data;
     const { billing } = databases;
+    const { move } = config.databases.billing;
+    const context = {
+      config,
+      bundles,
+      logKey,
+      vpc: data.vpc,
+      apiSecurityGroup: data.apiSecurityGroup,
+      otherServer: move && data.vpc && otherServerGroup(this, data.vpc, move, billing),
+    };
     const service = accessAs(billing, 'service');
     const as = (login: FunctionLogin) => ({
       billing: accessAs(billing, login),
@@ -244,10 +253,7 @@ export class OperationsStack extends EnvironmentStack {
         inspect: inspect.function,
       });
     }
-    if (config.databases.billing.move) {
-      const pooled = this.pooledBilling(config.name, data);
-      new Move(this, 'Move', { context, billing, pooled, other: config.databases.billing.move });
-    }
+    if (move) new Move(this, 'Move', { context, billing, pooled: this.pooledBilling(config.name, data), other: move });
     new Cleanup(this, 'Cleanup', { context, billing: service });
     const maintenance = new Maintenance(this, 'Maintenance', { context, databases, inspect: inspect.function });
     for (const instance of data.created) {

@@ -42,31 +42,35 @@ test('it writes the secrets of the database and no others, and reads those and t
   expect(JSON.stringify([...reading, ...writing])).not.toContain('"*"');
 });
 
-test('both servers admit it at their port', () => {
-  const rules = Object.entries(resourcesOf(operations, 'AWS::EC2::SecurityGroupIngress'))
-    .filter(([id]) => id.startsWith('Move'))
-    .map(([, { Properties }]) => Properties.Description);
-  expect(rules).toEqual(
-    expect.arrayContaining(['move connects to the billing database', 'move connects to the other billing server']),
-  );
-});
-
-test('every function that connects to billing may open the port of the new server, which its secret sends it to', () => {
+test('every function that connects to billing, the one that moves it among them, may open the port of the new server, which its secret sends it to', () => {
   const rules = Object.values(resourcesOf(operations, 'AWS::EC2::SecurityGroupIngress')).map(
     ({ Properties }) => Properties as { readonly GroupId: unknown; readonly Description: string },
   );
-  const to = (server: string) =>
-    rules
-      .flatMap(({ Description }) => /^(.*) connects to (.*)$/.exec(Description)?.slice(1, 3) ?? [])
-      .flatMap((word, index, words) => (index % 2 === 0 && words[index + 1] === server ? [word] : []))
-      .toSorted();
-  const connecting = to('the billing database');
-  expect(connecting).toEqual(expect.arrayContaining(['api', 'backup', 'collector', 'move', 'processor']));
-  expect(to('the other billing server')).toEqual(connecting);
-  const others = rules.filter(({ Description }) => Description.endsWith('connects to the other billing server'));
-  expect(new Set(others.map(({ GroupId }) => GroupId))).toEqual(new Set(['sg-0123456789abcdef0']));
-  const groups = Object.values(resourcesOf(operations, 'AWS::EC2::SecurityGroup')).filter(({ Properties }) =>
-    JSON.stringify(Properties.SecurityGroupEgress).includes('sg-0123456789abcdef0'),
+  const connecting = rules.flatMap(
+    ({ Description }) => /^(.*) connects to the billing database$/.exec(Description)?.[1] ?? [],
   );
-  expect(groups).toHaveLength(connecting.length);
+  expect(connecting).toEqual(expect.arrayContaining(['api', 'backup', 'collector', 'move', 'processor']));
+
+  const ofOther = rules.filter(({ GroupId }) => GroupId === 'sg-0123456789abcdef0');
+  const [clients, ...groups] = Object.entries(resourcesOf(operations, 'AWS::EC2::SecurityGroup')).filter(
+    ([, { Properties }]) => JSON.stringify(Properties.SecurityGroupEgress).includes('sg-0123456789abcdef0'),
+  );
+  expect(groups).toEqual([]);
+  const groupId = { 'Fn::GetAtt': [clients?.[0], 'GroupId'] };
+  expect(ofOther).toEqual([
+    {
+      GroupId: 'sg-0123456789abcdef0',
+      SourceSecurityGroupId: groupId,
+      IpProtocol: 'tcp',
+      FromPort: 5432,
+      ToPort: 5432,
+      Description: 'Functions connect to the other billing server',
+    },
+  ]);
+  const within = Object.values(resourcesOf(operations, 'AWS::Lambda::Function')).filter(({ Properties }) =>
+    JSON.stringify(Properties.VpcConfig ?? {}).includes(JSON.stringify(groupId)),
+  );
+  expect(
+    within.map(({ Properties }) => String(Properties.FunctionName).replace(/^BillingOps-[a-z]+-/, '')).toSorted(),
+  ).toEqual(connecting.toSorted());
 });

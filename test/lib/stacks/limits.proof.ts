@@ -15,7 +15,7 @@ const PARTITIONS = [
 const ACCOUNT = '333333333333';
 const many = <Item>(count: number, item: (index: number) => Item) => [...Array(count).keys()].map(item);
 
-/** Everything that settings can switch on but a move, as large as they can say it, in one environment with the longest name. */
+/** Everything that settings can switch on, a move included, as large as they can say it, in one environment with the longest name. */
 function everything([partition, region, secondRegion]: (typeof PARTITIONS)[number]): EnvironmentConfig {
   const secretOf = (name: string) => `arn:${partition}:secretsmanager:${region}:${ACCOUNT}:secret:${name}-AbCdEf`;
   const addresses = (severity: string) => many(3, (n) => `${severity}${n}@example.com`);
@@ -78,7 +78,13 @@ function everything([partition, region, secondRegion]: (typeof PARTITIONS)[numbe
     },
     alarmEmails: emails,
     alarmOwners: { billing: emails, data: emails, platform: emails },
-    databases: { billing: database('ann'), main: database('bob') },
+    databases: {
+      billing: {
+        ...database('ann'),
+        move: { host: 'new.example.com', secretArn: secretOf('new'), securityGroupId: 'sg-0123456789abcdef0' },
+      },
+      main: database('bob'),
+    },
   });
 }
 
