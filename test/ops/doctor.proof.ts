@@ -218,20 +218,22 @@ test('an object that Stripe does not have is a finding of its refresh', async ()
   });
 });
 
-test('a subscription that Stripe does not have is canceled once that is confirmed', async () => {
-  expect((await ops('webhooks send customer.subscription.created --user nowhere')).status).toBe(0);
-  const cancel = 'refresh --object sub_nowhere --cancel-missing';
-  await waitUntil(async () => {
-    const { stdout } = await ops(`${cancel} --reason sample --dry-run`);
-    return /subscription +sub_nowhere +canceled/.test(stdout) ? undefined : stdout;
-  }, 30_000);
+test.each([
+  ['subscription', 'customer.subscription.created', 'canceled'],
+  ['purchase', 'checkout.session.completed', 'expired'],
+])('a %s that Stripe does not have is canceled once that is confirmed', async (kind, type, canceled) => {
+  expect((await ops(`webhooks send ${type} --user nowhere`)).status).toBe(0);
+  const objects = async (): Promise<{ id: string; status: string }[]> =>
+    (await platform.billing.query(`SELECT id, status FROM billing.${kind}s WHERE user_id = 'nowhere'`)).rows;
+  await waitUntil(async () => ((await objects()).length === 1 ? undefined : `a ${kind} of the sample`), 30_000);
+  const stored = await objects();
+  const cancel = `refresh --object ${stored[0]?.id} --cancel-missing`;
+  expect((await ops(`${cancel} --reason sample --dry-run`)).stdout).toMatch(new RegExp(`${kind} +\\S+ +canceled`));
   expect((await ops(cancel)).status).toBe(2);
   expect((await ops(`${cancel} --reason sample`)).status).toBe(3);
-  const status = async () =>
-    (await platform.billing.query(`SELECT status FROM billing.subscriptions WHERE id = 'sub_nowhere'`)).rows;
-  expect(await status()).toEqual([{ status: 'active' }]);
-  expect((await ops(`${cancel} --reason sample --confirm sub_nowhere`)).status).toBe(0);
-  expect(await status()).toEqual([{ status: 'canceled' }]);
+  expect(await objects()).toEqual(stored);
+  expect((await ops(`${cancel} --reason sample --confirm ${stored[0]?.id}`)).status).toBe(0);
+  expect(await objects()).toEqual([{ ...stored[0], status: canceled }]);
 });
 
 test('a key that Stripe does not know stays pending, and the one in use stays', async () => {
