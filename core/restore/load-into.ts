@@ -8,7 +8,7 @@ import { prepareSession } from '../database/session';
 import { OperationError } from '../runtime/errors';
 import type { Deviations } from '../schema/apply/deviations';
 import { applyAfter, applyBefore } from '../schema/apply/restore-schema';
-import { settingClause } from '../schema/apply/settings';
+import { searchPathClause } from '../schema/apply/settings';
 import type { SchemaFacts } from '../schema/contract';
 import type { ReadSchema } from '../schema/read-schema';
 import { KeyBuilder } from './build-keys';
@@ -21,7 +21,6 @@ import type { VerifiedArchive } from './verified-archive';
 
 /** Connections that load at once; the server has two cores in the smallest tier, and building indexes is its work. */
 const WORKERS = 2;
-const SEARCH_PATH = 'search_path=';
 
 export interface LoadDependencies {
   /** The server of the new database. */
@@ -122,12 +121,11 @@ async function inLoadedDatabase<T>(
 
 /**
  * Prepares a connection for loading. A crash would lose the whole new database anyway, so commits need not wait. Checks and
- * generated columns may call functions without their schema, so the path is that of the database.
+ * generated columns may call functions that do not qualify their names, so the path is that of the database and its roles.
  */
-export async function prepareWriter(writer: Client, { database }: SchemaFacts): Promise<void> {
+export async function prepareWriter(writer: Client, facts: SchemaFacts): Promise<void> {
   await applyCopySettings(writer);
-  const path = database.settings.find((setting) => setting.startsWith(SEARCH_PATH));
-  await writer.query(path === undefined ? `SET search_path TO "$user", public` : settingClause(path));
+  await writer.query(searchPathClause(facts));
   await writer.query('SET synchronous_commit = off');
 }
 

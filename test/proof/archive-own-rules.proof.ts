@@ -188,3 +188,24 @@ test('a database of another encoding and provider of locales than the target’s
     await latin.remove();
   }
 });
+
+test('rows are loaded whose checks and generated values need the path of the role that stores them', async () => {
+  const role = `path_${process.pid}`;
+  const other = await createForeignSite(`CREATE SCHEMA shop;
+    CREATE FUNCTION shop.plain(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
+    CREATE FUNCTION shop.fold(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN plain($1); END';
+    CREATE TABLE shop.names (name text CHECK (shop.fold(name) <> 'x'), folded text GENERATED ALWAYS AS (shop.fold(name)) STORED);
+    CREATE ROLE ${role}; ALTER ROLE ${role} SET search_path = shop; GRANT ALL ON shop.names TO ${role};
+    SET search_path = shop; INSERT INTO shop.names VALUES ('A')`);
+  const { name } = other.source;
+  try {
+    await applyMigrations(await other.source.client(), 'main', other.migrations.directory, { adopt: name });
+    await other.backup(SLOT);
+    const { targetDatabase, deviations } = await other.restore();
+    expect(deviations).toEqual([]);
+    expect(await contentOf(targetDatabase)).toEqual(await contentOf(name));
+  } finally {
+    await other.remove();
+    await asAdministrator((client) => client.query(`DROP ROLE ${role}`));
+  }
+});
