@@ -2,6 +2,7 @@ import { FUNCTION_LOGINS, type FunctionLogin } from '../../core/access/contract'
 import type { DatabaseName } from '../../core/contract';
 import type { InspectEnvironment } from '../../lambdas/inspect/contract';
 import type { MigrateEnvironment } from '../../lambdas/migrate/contract';
+import type { MoveStage } from '../../lambdas/move/contract';
 import { defineCommand } from '../command';
 import type { Context } from '../context';
 import { variableOf } from '../discover';
@@ -13,7 +14,8 @@ const VARIABLES = { billing: 'BILLING_DATABASE_SECRET_ARN', main: 'MAIN_DATABASE
 export const secretsRotate = defineCommand({
   name: 'secrets rotate',
   summary: 'Has Secrets Manager give a database a new password now',
-  details: 'Connections that are being opened meanwhile wait and do not fail.',
+  details:
+    'Connections that are being opened meanwhile wait and do not fail. Refused for billing while it moves to another server: see docs/move.md#rotation.',
   effect: 'changes',
   changes: 'the password of the database, and the secret with it.',
   json: '`{database, login, secretArn, versionId}`; `login` is null for the owner of the tables',
@@ -30,6 +32,7 @@ export const secretsRotate = defineCommand({
     },
   ],
   async run(context, { database: name, login, confirm }) {
+    if (name === 'billing') await assertNoMove(context);
     const secretArn = login === undefined ? await ownerSecret(context, name) : await loginSecret(context, name, login);
     const whose = login === undefined ? name : `${login} of ${name}`;
     await context.confirm(name, confirm, `The password of ${whose} would change in ${context.target.environment}.`);
@@ -51,6 +54,28 @@ export const secretsRotate = defineCommand({
     }
   },
 });
+
+/** Stages of a move in which the secrets stay as they are. */
+const isMoving = (stage: MoveStage): boolean => !['none', 'rolled-back', 'finished'].includes(stage);
+
+/** A rotation would change the password on the old server, which refuses it after the cut-over: it never ends, and closes the way back. */
+async function assertNoMove({ invoke }: Pick<Context, 'invoke'>): Promise<void> {
+  const { MOVES } = await import('../../lambdas/move/contract');
+  const move = await invoke('move', MOVES.plan, { action: 'plan' }).catch((error: unknown) => {
+    // Without a second server in the settings there is no such function, and no move.
+    if (
+      (error as Error).cause instanceof Error &&
+      ((error as Error).cause as Error).name === 'ResourceNotFoundException'
+    )
+      return undefined;
+    throw error;
+  });
+  if (move === undefined || !isMoving(move.stage)) return;
+  throw new CommandError(
+    'refused',
+    `billing moves from ${move.source} to ${move.target} (${move.stage}), and a rotation would close the way back: end the move first, by ops move finish or ops move roll-back. A password that leaked meanwhile: docs/move.md#rotation`,
+  );
+}
 
 function ownerSecret(context: Context, name: DatabaseName): Promise<string> {
   return variableOf<InspectEnvironment>(context, 'inspect', VARIABLES[name]);

@@ -194,3 +194,30 @@ test('a transaction of more than an hour is a finding of queries, with its user 
   expect([status, stdout]).toEqual([1, expect.stringMatching(/^4711 +ann +psql +idle in transaction/m)]);
   expect(stdout).toMatch(/^The transaction of process 4711 has been open for 2\.0 h\..+pg_terminate_backend\(4711\)$/m);
 });
+
+test('a password of billing is not rotated while billing moves to another server', async () => {
+  const plan = {
+    stage: 'cut-over',
+    source: 'old:5432/billing',
+    target: 'new:5432/billing',
+    startedAt: null,
+    verifiedAt: null,
+    cutOverAt: null,
+    checks: [],
+    tables: 1,
+    rows: 1,
+    bytes: 1,
+    sequences: 1,
+    identities: [],
+    retainedBytes: null,
+  };
+  for (const login of ['', ' --login service']) {
+    const { status, stderr } = await ops(`secrets rotate billing${login} --confirm billing`, plan);
+    expect([status, stderr]).toEqual([
+      3,
+      expect.stringMatching(
+        /billing moves from old:5432\/billing to new:5432\/billing \(cut-over\).+ops move roll-back/,
+      ),
+    ]);
+  }
+});
