@@ -141,6 +141,8 @@ export interface Refund {
   readonly charge: string | null;
   readonly payment_intent: string;
   status: 'pending' | 'succeeded' | 'failed' | 'canceled';
+  /** Null where Stripe made it of an amount that was authorised and not captured. */
+  readonly reason: 'requested_by_customer' | null;
   readonly amount: number;
   readonly currency: string;
   readonly created: number;

@@ -317,7 +317,7 @@ function isBought({ stripe, refunds, disputes }: Knowledge, session: Session, ru
   const charge = stripe.charges.get(intent?.latest_charge ?? '');
   if (!charge) return true;
   const refunded = (refunds.get(intentId) ?? [])
-    .filter(({ status }) => status === 'succeeded' || status === 'pending')
+    .filter(({ status, reason }) => reason !== null && (status === 'succeeded' || status === 'pending'))
     .reduce((sum, { amount }) => sum + amount, 0);
   if (charge.amount_captured > 0 && refunded >= charge.amount_captured) return false;
   return !(disputes.get(intentId) ?? []).some((dispute) => takesAccess(dispute, rule));

@@ -53,7 +53,7 @@ function authorise(stripe: StripeState, customer: string, amount: number): Payme
   return intent;
 }
 
-/** Takes a part of an authorised amount; the rest is released, which Stripe adds to `amount_refunded`. */
+/** Takes a part of an authorised amount; the rest is released, of which Stripe makes a refund, and adds it to `amount_refunded`. */
 export function capture(stripe: StripeState, authorised: Charge, amount: number): void {
   const intent = stripe.intents.get(authorised.payment_intent)!;
   if (intent.status !== 'requires_capture') return;
@@ -62,6 +62,7 @@ export function capture(stripe: StripeState, authorised: Charge, amount: number)
     amount_captured: amount,
     amount_refunded: authorised.amount - amount,
   });
+  if (amount < authorised.amount) makeRefund(stripe, authorised, authorised.amount - amount, null, true);
   stripe.log.change('payment_intent.succeeded', intent, { status: 'succeeded', amount_received: amount });
 }
 
@@ -69,19 +70,31 @@ export function capture(stripe: StripeState, authorised: Charge, amount: number)
 export function refund(stripe: StripeState, charged: Charge, amount: number, namesCharge: boolean): Refund | undefined {
   const left = charged.amount - charged.amount_refunded;
   if (!charged.captured || left <= 0) return undefined;
+  const made = makeRefund(stripe, charged, Math.min(amount, left), 'requested_by_customer', namesCharge);
+  stripe.log.change('charge.refunded', charged, { amount_refunded: charged.amount_refunded + made.amount });
+  return made;
+}
+
+function makeRefund(
+  stripe: StripeState,
+  charged: Charge,
+  amount: number,
+  reason: Refund['reason'],
+  namesCharge: boolean,
+): Refund {
   const made: Refund = {
     id: stripe.log.id('re'),
     object: 'refund',
     charge: namesCharge ? charged.id : null,
     payment_intent: charged.payment_intent,
     status: 'succeeded',
-    amount: Math.min(amount, left),
+    reason,
+    amount,
     currency: 'usd',
     created: stripe.now,
   };
   stripe.refunds.set(made.id, made);
   stripe.log.emit('refund.created', made);
-  stripe.log.change('charge.refunded', charged, { amount_refunded: charged.amount_refunded + made.amount });
   return made;
 }
 
