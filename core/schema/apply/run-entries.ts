@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import { PASSING_STATES } from '../../database/passing-states';
+import { EVERY_PATH } from '../../database/search-path';
 import { messageOf, OperationError } from '../../runtime/errors';
 import type { DumpEntry } from '../text/dump-text';
 import { describeEntry } from '../text/describe-entry';
@@ -206,13 +207,6 @@ async function runWithoutLz4(
   return true;
 }
 
-/** What the database and roles have as their paths, in a transaction. */
-const PATHS = `SET LOCAL search_path TO DEFAULT;
-  SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), string_agg(path, ', ')), true)
-  FROM (SELECT DISTINCT substr(setting, length('search_path=') + 1) AS path
-        FROM pg_db_role_setting s, pg_database d, unnest(s.setconfig) AS setting
-        WHERE d.datname = current_database() AND s.setdatabase IN (0, d.oid) AND setting ~ '^search_path=.') AS paths;`;
-
 /**
  * A check that rows met when they were stored: its function does not qualify its names, it depends on the time zone, for both
  * of which the database may have a setting, it reads the clock, or was replaced. Whatever it is, it holds for new rows.
@@ -231,7 +225,7 @@ async function runUnchecked(
     return false;
   }
   try {
-    await client.query(`BEGIN; ${PATHS} SET LOCAL TimeZone TO DEFAULT; ${split.check} COMMIT`);
+    await client.query(`BEGIN; ${EVERY_PATH} SET LOCAL TimeZone TO DEFAULT; ${split.check} COMMIT`);
   } catch {
     await client.query('ROLLBACK');
     deviations.add(

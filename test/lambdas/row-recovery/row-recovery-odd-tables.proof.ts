@@ -14,11 +14,16 @@ const TABLES = `CREATE SCHEMA shop; CREATE EXTENSION ltree SCHEMA shop; CREATE E
   CREATE FUNCTION shop.move() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO shop.moved_2026 VALUES (NEW.id); RETURN NULL; END';
   CREATE TABLE shop.guarded (id int PRIMARY KEY);
   CREATE FUNCTION shop.guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    RAISE EXCEPTION 'write protected' USING ERRCODE = 'modifying_sql_data_not_permitted'; END $$;`;
+    RAISE EXCEPTION 'write protected' USING ERRCODE = 'modifying_sql_data_not_permitted'; END $$;
+  CREATE TABLE shop.counted (id int PRIMARY KEY); CREATE TABLE shop.counts (n int);
+  CREATE FUNCTION shop.count() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO counts VALUES (NEW.id); RETURN NEW; END';`;
+const ROLE = `shopkeeper_${process.pid}`;
 const ROWS = `INSERT INTO shop.slugs SELECT n % 2, 'N' || n FROM generate_series(1, 4) n;
   INSERT INTO shop.paths VALUES ('a.b', 'A@example.com', 1), ('a.c', 'A@example.com', 2);
-  INSERT INTO shop.moved VALUES (1), (2); INSERT INTO shop.guarded VALUES (1)`;
+  INSERT INTO shop.moved VALUES (1), (2); INSERT INTO shop.guarded VALUES (1);
+  INSERT INTO shop.counted VALUES (1); CREATE ROLE ${ROLE}; ALTER ROLE ${ROLE} SET search_path = shop`;
 const TRIGGERS = `CREATE TRIGGER move BEFORE INSERT ON shop.moved FOR EACH ROW EXECUTE FUNCTION shop.move();
+  CREATE TRIGGER count BEFORE INSERT ON shop.counted FOR EACH ROW EXECUTE FUNCTION shop.count();
   CREATE TRIGGER guard BEFORE INSERT ON shop.guarded EXECUTE FUNCTION shop.guard()`;
 
 let site: ArchiveSite;
@@ -32,7 +37,10 @@ beforeAll(async () => {
   await client.query(TRIGGERS);
 });
 
-afterAll(() => site.remove());
+afterAll(async () => {
+  await client.query(`DROP ROLE ${ROLE}`);
+  await site.remove();
+});
 
 const report = (table: string) => reportRows(rowReporting(site), { archive: 'latest', tables: [table] });
 
@@ -80,4 +88,11 @@ test('a merge that a function refuses by an error of any class says what it says
     code: 'merge_refused',
     message: expect.stringContaining('shop.guarded refuses the rows: write protected'),
   });
+});
+
+test('a trigger finds in a merge what it finds by the path of the role that the application has', async () => {
+  await client.query('DELETE FROM shop.counted');
+  const { reportId } = await report('shop.counted');
+  expect(await merge(reportId)).toMatchObject({ inserted: 1 });
+  expect((await client.query('SELECT n FROM shop.counts')).rows).toEqual([{ n: 1 }]);
 });
