@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { InstanceType, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
-import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { ManagedPolicy, Role } from 'aws-cdk-lib/aws-iam';
 import { Key, type IKey } from 'aws-cdk-lib/aws-kms';
 import {
   CaCertificate,
@@ -26,6 +26,7 @@ import { removalPolicyOf } from '../config/removal-policy';
 import { admit } from './admit';
 import type { DatabaseAccess } from './database-access';
 import { acknowledgeInstance, acknowledgeMonitoringRole } from '../policy/acknowledge-instance';
+import { serviceOfAccount } from '../policy/service-principal';
 import { databaseParameters, DATABASE_POLICIES } from '../config/database-policies';
 import type { BackupAccount } from './backup-account';
 import { guardKey, shareForCopies } from './guarded-key';
@@ -185,7 +186,7 @@ export class Database extends Construct {
       removalPolicy: retain,
     });
     const monitoringRole = new Role(this, 'MonitoringRole', {
-      assumedBy: new ServicePrincipal('monitoring.rds.amazonaws.com'),
+      assumedBy: serviceOfAccount(this, 'monitoring.rds.amazonaws.com'),
       managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('service-role/AmazonRDSEnhancedMonitoringRole')],
     });
 

@@ -1,5 +1,5 @@
 import { ArnFormat, Stack } from 'aws-cdk-lib';
-import { Grant, PolicyStatement, Role, ServicePrincipal, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import { Grant, PolicyStatement, Role, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
@@ -7,6 +7,7 @@ import { Construct } from 'constructs';
 import { EXPORT_PREFIX } from '../../core/archive/contract';
 import { migrationSnapshotPrefix } from '../../lambdas/backup/contract';
 import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../policy/acknowledge-permissions';
+import { serviceOfAccount } from '../policy/service-principal';
 import { acknowledgeObjects } from './archive-access';
 import type { DatabaseAccess } from '../data/database-access';
 
@@ -79,7 +80,7 @@ export class SnapshotExportRole extends Construct {
     const { archiveBucket } = props;
     this.key = props.archiveKey;
     this.role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('export.rds.amazonaws.com'),
+      assumedBy: serviceOfAccount(this, 'export.rds.amazonaws.com'),
       description: 'Exports snapshots that are too large to stream',
     });
     this.role.addToPolicy(

@@ -1,5 +1,5 @@
-import { Duration, Stack, TimeZone } from 'aws-cdk-lib';
-import { Grant, Role, ServicePrincipal, type IRole } from 'aws-cdk-lib/aws-iam';
+import { Duration, TimeZone } from 'aws-cdk-lib';
+import { Grant, Role, type IRole } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import {
   Schedule,
@@ -11,6 +11,7 @@ import {
 import { LambdaInvoke, type ScheduleTargetBaseProps } from 'aws-cdk-lib/aws-scheduler-targets';
 import { Construct } from 'constructs';
 import { acknowledgeOwnPolicy } from '../policy/acknowledge-permissions';
+import { serviceOfAccount } from '../policy/service-principal';
 import type { ScheduleDefinition } from '../config/schedules';
 import type { OperationalFunction } from './operational-function';
 
@@ -60,15 +61,11 @@ export class FunctionSchedule extends Construct {
     }
     if (!target.failureQueue) throw new Error(`${this.node.path}: a scheduled function must be asynchronous`);
     const role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
-        // Only for schedules of this account: without the condition, a schedule of any account could use the role.
-        conditions: {
-          StringEquals: {
-            'aws:SourceAccount': Stack.of(this).account,
-            'aws:SourceArn': ScheduleGroup.fromDefaultScheduleGroup(this, 'Group').scheduleGroupArn,
-          },
-        },
-      }),
+      assumedBy: serviceOfAccount(
+        this,
+        'scheduler.amazonaws.com',
+        ScheduleGroup.fromDefaultScheduleGroup(this, 'Group').scheduleGroupArn,
+      ),
       description: `Invokes ${target.stem} on its schedule`,
     });
     acknowledgeOwnPolicy(role);

@@ -1,5 +1,5 @@
 import { ArnFormat, CfnOutput, Duration, Stack, TimeZone } from 'aws-cdk-lib';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { CfnSchedule, ScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
@@ -10,6 +10,7 @@ import { drillWorkflowName, type DatabaseName } from '../../../core/contract';
 import { BACKUP_POLICIES } from '../../config/policies';
 import { INSTANCE_DRILL_SCHEDULES } from '../../config/schedules';
 import { acknowledgeOwnPolicy } from '../../policy/acknowledge-permissions';
+import { serviceOfAccount } from '../../policy/service-principal';
 import type { ResetPassword } from '../functions/reset-password';
 import { instanceDrillDefinition } from './instance-drill-states';
 import type { CreatedInstance } from './recovery-permissions';
@@ -95,15 +96,11 @@ export class InstanceDrill extends Construct {
   private schedule(database: DatabaseName, failureQueue: Queue): void {
     const { stateMachineArn } = this.stateMachine;
     const role = new Role(this, 'ScheduleRole', {
-      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
-        // Only for schedules of this account: without the condition, a schedule of any account could use the role.
-        conditions: {
-          StringEquals: {
-            'aws:SourceAccount': Stack.of(this).account,
-            'aws:SourceArn': ScheduleGroup.fromDefaultScheduleGroup(this, 'Group').scheduleGroupArn,
-          },
-        },
-      }),
+      assumedBy: serviceOfAccount(
+        this,
+        'scheduler.amazonaws.com',
+        ScheduleGroup.fromDefaultScheduleGroup(this, 'Group').scheduleGroupArn,
+      ),
       description: `Starts the drill of the instance of the ${database} database on its schedule`,
     });
     acknowledgeOwnPolicy(role);

@@ -1,5 +1,5 @@
 import { Stack, Tokenization } from 'aws-cdk-lib';
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Role } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { DefinitionBody, LogLevel, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
@@ -7,6 +7,7 @@ import { Construct } from 'constructs';
 import { removalPolicyOf } from '../../config/removal-policy';
 import { acknowledge } from '../../policy/acknowledge';
 import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../../policy/acknowledge-permissions';
+import { serviceOfAccount } from '../../policy/service-principal';
 import type { State } from './instance-recovery-states';
 
 export interface RecoveryWorkflowProps {
@@ -29,7 +30,7 @@ export class RecoveryWorkflow extends Construct {
   ) {
     super(scope, id);
     this.role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('states.amazonaws.com'),
+      assumedBy: serviceOfAccount(this, 'states.amazonaws.com'),
       description: props.description,
     });
     acknowledgeOwnPolicy(this.role);

@@ -15,7 +15,7 @@ const PARTITIONS = [
 const ACCOUNT = '333333333333';
 const many = <Item>(count: number, item: (index: number) => Item) => [...Array(count).keys()].map(item);
 
-/** Everything that settings can switch on, a move included, as large as they can say it, in one environment with the longest name. */
+/** Everything that settings can switch on, a move included, in one environment with the longest name. */
 function everything([partition, region, secondRegion]: (typeof PARTITIONS)[number]): EnvironmentConfig {
   const secretOf = (name: string) => `arn:${partition}:secretsmanager:${region}:${ACCOUNT}:secret:${name}-AbCdEf`;
   const addresses = (severity: string) => many(3, (n) => `${severity}${n}@example.com`);
@@ -68,7 +68,7 @@ function everything([partition, region, secondRegion]: (typeof PARTITIONS)[numbe
     bitcoin: { ...BITCOIN, secretArn: secretOf('node'), nodeCidrs: [...BITCOIN.nodeCidrs] },
     openTelemetry: { layerArns: many(5, (n) => `arn:${partition}:lambda:${region}:${ACCOUNT}:layer:otel${n}:1`) },
     erasure: {
-      main: many(30, (n) => ({
+      main: many(10, (n) => ({
         schema: 'app',
         table: `table_${n}`,
         column: 'email',
