@@ -36,15 +36,16 @@ function judgeEndpoint(endpoints: CheckReport['endpoints']): Finding {
   const own = endpoints.filter(({ url }) => url.endsWith(ENDPOINT_PATH));
   const [endpoint] = own.toSorted((a, b) => Number(b.enabled) - Number(a.enabled));
   if (endpoint === undefined) return wrong('Stripe endpoint', 'there is none', 'docs/deploy.md, step 5');
-  const { url, enabled, missing } = endpoint;
-  if (!enabled)
-    return wrong('Stripe endpoint', `${url} is disabled`, 'enable it in Stripe’s dashboard: ops open stripe');
+  if (!endpoint.enabled)
+    return wrong('Stripe endpoint', `${endpoint.url} is disabled`, 'enable it in Stripe’s dashboard: ops open stripe');
   // Events of connected accounts have an endpoint of their own, with other types.
-  const fewest = own.filter((each) => each.enabled).reduce((a, b) => (b.missing.length < a.missing.length ? b : a));
+  const { url, missing } = own
+    .filter((each) => each.enabled)
+    .reduce((a, b) => (b.missing.length < a.missing.length ? b : a));
   return judged(
     'Stripe endpoint',
-    fewest.missing.length === 0,
-    fewest.missing.length === 0
+    missing.length === 0,
+    missing.length === 0
       ? `${url} gets every type`
       : `${url} lacks ${counted(missing.length, 'type')}: ${missing.slice(0, 3).join(', ')}`,
     'subscribe it to the types of docs/deploy.md, step 5',
