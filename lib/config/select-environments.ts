@@ -72,21 +72,41 @@ function refuseConflicts(config: EnvironmentConfig, files: readonly EnvironmentF
   }
 }
 
-/** Domains and databases that an environment and the settings of a file name alike. The file need not be right in itself. */
-function sharedBy({ domain, databases }: EnvironmentConfig, file: string): (readonly [string, string])[] {
+/** Domains and databases that an environment and the settings of a file have both. The file need not be right in itself. */
+function sharedBy(config: EnvironmentConfig, file: string): (readonly [string, string])[] {
+  const { region, domain } = config;
   const other = settingsOrNone(file);
-  const shared = domain && valueAt(other, ['domain', 'name']) === domain.name ? [['domain', domain.name] as const] : [];
-  const known = DATABASE_NAMES.map((name) => addressAt(valueAt(other, ['databases', name])));
-  const addresses = DATABASE_NAMES.map((name) => addressAt(databases[name]));
+  // API Gateway has a domain once in each region. That of another region is moved by DNS, as where a region is lost.
+  const isShared = valueAt(other, ['region']) === region && valueAt(other, ['domain', 'name']) === domain?.name;
+  const known = addressesIn(other);
   return [
-    ...shared,
-    ...addresses.flatMap((address) => (address && known.includes(address) ? [['database', address] as const] : [])),
+    ...(domain && isShared ? [['domain', domain.name] as const] : []),
+    ...[...addressesIn(config)].flatMap(([key, address]) => (known.has(key) ? [['database', address] as const] : [])),
   ];
 }
 
-function addressAt(database: unknown): string | undefined {
-  const [host, port, name] = ['host', 'port', 'databaseName'].map((field) => valueAt(database, [field]));
-  return typeof host === 'string' ? `${String(name)} of ${host.toLowerCase()}:${String(port)}` : undefined;
+/** AWS gives such a host once. Any other, such as `db.internal`, may be another server in another network. */
+const HOST_OF_AWS = /\.amazonaws\.com(\.cn)?$/i;
+
+/** Databases that settings name, by what tells each from every other one. */
+function addressesIn(settings: unknown): Map<string, string> {
+  return new Map(
+    DATABASE_NAMES.flatMap((database) => {
+      const [host, port, name] = ['host', 'port', 'databaseName'].map((field) =>
+        valueAt(settings, ['databases', database, field]),
+      );
+      if (typeof host !== 'string') return [];
+      const address = `${String(name)} of ${host.toLowerCase()}:${String(port)}`;
+      return [[HOST_OF_AWS.test(host) ? address : `${address} in ${networkOf(settings)}`, address] as const];
+    }),
+  );
+}
+
+/** Where names of hosts and private addresses mean the same. */
+function networkOf(settings: unknown): string {
+  const vpcId = valueAt(settings, ['existingNetwork', 'vpcId']);
+  const network = vpcId ?? valueAt(settings, ['account']);
+  return `${String(network)} in ${String(valueAt(settings, ['region']))}`;
 }
 
 /** A file that cannot be read stops its own environment, and no other. */

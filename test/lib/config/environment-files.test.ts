@@ -16,6 +16,21 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const write = (file: string, text: string) => writeFileSync(path.join(folder, file), text);
 const select = (selected: string | undefined, rest: Selection = {}) =>
   selectEnvironments({ selected, folder, ...rest }).map(({ name }) => name);
+/** A domain in `eu-central-1`. */
+const DOMAIN = `domain: { name: b.example.com, certificateArn: 'arn:aws:acm:eu-central-1:111111111111:certificate/1', hostedZone: external }
+`;
+/** The example `dev` with a main database that exists. */
+const withMain = (host: string, account = '111111111111') =>
+  example('dev')
+    .replace(
+      /^databases:[\s\S]*/m,
+      `databases:
+  main:
+    { kind: existing, host: ${host}, port: 5432, databaseName: shop, allocatedStorageGiB: 20,
+      secretArn: 'arn:aws:secretsmanager:eu-central-1:111111111111:secret:shop-AbCdEf' }
+`,
+    )
+    .replaceAll('111111111111', account);
 /** The message of the refusal, with the folder left out. */
 function refusal(selected: string | undefined, rest: Selection = {}): string {
   try {
@@ -101,21 +116,31 @@ describe('-c env=', () => {
   });
 
   test('with the domain or a database of another file is refused, and a file that is wrong in itself is no hindrance', () => {
-    const named = (lines: string) => `${example('dev').replace(/^databases:[\s\S]*/m, '')}${lines}`;
-    const main = (host: string) =>
-      `databases:\n  main:\n    { kind: existing, host: ${host}, port: 5432, databaseName: shop, allocatedStorageGiB: 20,\n      secretArn: 'arn:aws:secretsmanager:eu-central-1:111111111111:secret:shop-AbCdEf' }\n`;
-    const certificateArn = 'arn:aws:acm:eu-central-1:111111111111:certificate/1';
-    const domain = `domain: { name: b.example.com, certificateArn: '${certificateArn}', hostedZone: external }\n`;
-    write('eu.yaml', named(main('db.example.com')));
-    write('us.yaml', named(main('DB.example.com')));
+    write('eu.yaml', withMain('db.example.com'));
+    write('us.yaml', withMain('DB.example.com'));
     write('wrong.yaml', 'databases: [');
     expect(refusal('eu')).toBe(
       'environments `eu` and `us` both have the database shop of db.example.com:5432: one of them would write over the other; give one of them its own',
     );
-    write('us.yaml', named(main('other.example.com')));
+    write('us.yaml', withMain('other.example.com'));
     expect(select('eu')).toEqual(['eu']);
-    for (const file of ['eu.yaml', 'us.yaml']) write(file, named(domain));
+    for (const file of ['eu.yaml', 'us.yaml']) write(file, `${example('dev')}${DOMAIN}`);
     expect(refusal('us')).toContain('environments `us` and `eu` both have the domain b.example.com');
+  });
+
+  test('with names that mean something else in another region or network is accepted, and an instance of RDS never', () => {
+    const paris = (text: string) => text.replaceAll('eu-central-1', 'eu-west-3');
+    // The copy for a second region, which takes the domain over where the first is lost.
+    write('prod.yaml', example('dev') + DOMAIN);
+    write('prod2.yaml', paris(example('dev') + DOMAIN));
+    expect(select('all')).toEqual(['prod', 'prod2']);
+    write('prod2.yaml', withMain('db.internal', '210987654321'));
+    write('prod.yaml', withMain('db.internal'));
+    expect(select('prod')).toEqual(['prod']);
+    const host = 'shop.abc123.eu-central-1.rds.amazonaws.com';
+    write('prod2.yaml', withMain(host, '210987654321'));
+    write('prod.yaml', withMain(host));
+    expect(refusal('prod')).toContain(`both have the database shop of ${host}:5432`);
   });
 
   test('does not read the other files, whose mistakes stop only their own environment', () => {
