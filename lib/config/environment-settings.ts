@@ -63,10 +63,10 @@ const tagName = z
   .string()
   .regex(/^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/iu)
   .refine((name) => !RESERVED_TAGS.includes(name.toLowerCase()));
-/** What every service takes. */
+/** What every service takes. CloudFormation takes no stack with an empty one. */
 const tagValue = text(
-  'must be text of at most 256 letters, digits, spaces and `_.:/=+-@`',
-  /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u,
+  'must be text of 1–256 letters, digits, spaces and `_.:/=+-@`',
+  /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,256}$/u,
 );
 /** AWS takes 50; some resources have others of this platform and of AWS. */
 const MAX_TAGS = 40;

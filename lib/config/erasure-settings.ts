@@ -22,7 +22,9 @@ const hook = z.strictObject({
   userColumn: name.describe('Column of the table that holds the id of the user, as in the metadata at Stripe.'),
 });
 
-const columnOf = ({ schema, table, column }: z.output<typeof hook>) => [schema, table, column].join('.');
+/** A row may be of two people, such as who sent a message and who got it: its columns are erased with either. */
+const columnOf = ({ schema, table, userColumn, column }: z.output<typeof hook>) =>
+  [schema, table, userColumn, column].join('.');
 
 /** What is erased from the main database, whose tables are the company's. */
 export const erasure = z.strictObject({
@@ -32,6 +34,9 @@ export const erasure = z.strictObject({
     .refine((hooks) => Buffer.byteLength(formatHooks(hooks)) <= MAX_HOOK_BYTES, {
       error: `must be at most ${MAX_HOOK_BYTES} characters, as schema.table.userColumn:column=treatment`,
     })
-    .refine((hooks) => new Set(hooks.map(columnOf)).size === hooks.length, 'must name each column once')
+    .refine(
+      (hooks) => new Set(hooks.map(columnOf)).size === hooks.length,
+      'must name each column once for each userColumn',
+    )
     .describe('Columns of the main database that hold something of a user. Left out: none.'),
 });

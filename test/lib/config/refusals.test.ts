@@ -47,6 +47,9 @@ const main = (change: object) => ({ databases: { billing: created, main: { ...ex
 const billing = (change: object) => ({ databases: { billing: { ...created, ...change }, main: created } });
 const bitcoin = (change: object) => ({ bitcoin: { ...BITCOIN, secretArn: secret(), ...change } });
 const stripe = (change: object) => ({ stripe: { livemode: true, ...change } });
+const erasure = (...columns: object[]) => ({
+  erasure: { main: columns.map((each) => ({ schema: 'app', table: 'messages', column: 'body', ...each })) },
+});
 const traces = (variables: object) => ({
   openTelemetry: { layerArns: [`arn:aws:lambda:${REGION}:${ACCOUNT}:layer:otel:1`], variables },
 });
@@ -58,6 +61,10 @@ test.each<[string, object]>([
   ['the name of a host in capitals', main({ host: HOST.toUpperCase() })],
   ['ordinary tags', { tags: { 'cost-center': '4711', Team: 'payments / EU' } }],
   ['a stand-in of Stripe without TLS', { stripe: { livemode: false, apiBase: 'http://stripe.internal:12111' } }],
+  [
+    'a column that is erased with either of two people',
+    erasure({ userColumn: 'sender', treatment: 'drop' }, { userColumn: 'receiver', treatment: 'drop' }),
+  ],
   ['the largest class of a family', billing({ instanceClass: 'm6i.32xlarge' })],
   ['the smallest burstable class', billing({ instanceClass: 't4g.micro' })],
 ])('%s are accepted', (_, change) => {
@@ -74,7 +81,12 @@ test.each<[string, object, string]>([
     { tags: { Team: 'a', team: 'b' } },
     'tags must have no two names that differ in case',
   ],
-  ['a value of a tag that S3 refuses', { tags: { Team: 'R&D' } }, 'tags.Team must be text of at most 256 letters'],
+  ['a value of a tag that S3 refuses', { tags: { Team: 'R&D' } }, 'tags.Team must be text of 1–256 letters'],
+  [
+    'an empty value of a tag, which a stack may not have',
+    { tags: { Team: '' } },
+    'tags.Team must be text of 1–256 letters',
+  ],
   [
     'more tags than AWS takes',
     { tags: Object.fromEntries([...Array(41).keys()].map((n) => [`tag-${n}`, 'x'])) },
@@ -209,17 +221,7 @@ test.each<[string, object, string]>([
   ],
   [
     'a column that is erased in two ways',
-    {
-      erasure: {
-        main: ['drop', 'blank'].map((treatment) => ({
-          schema: 'app',
-          table: 'users',
-          column: 'email',
-          userColumn: 'id',
-          treatment,
-        })),
-      },
-    },
+    erasure({ userColumn: 'sender', treatment: 'drop' }, { userColumn: 'sender', treatment: 'blank' }),
     'erasure.main must name each column once',
   ],
   [
