@@ -4,10 +4,10 @@ import { asAdministrator, clusterTarget } from '../../support/database';
 
 /** What `ALTER ROLE … SET` may have set for every session of the backup's role. */
 const SETTINGS = [
-  "statement_timeout = '30ms'",
-  "transaction_timeout = '200ms'",
-  "idle_session_timeout = '30ms'",
-  "idle_in_transaction_session_timeout = '30ms'",
+  "statement_timeout = '60ms'",
+  "transaction_timeout = '300ms'",
+  "idle_session_timeout = '200ms'",
+  "idle_in_transaction_session_timeout = '100ms'",
   "lock_timeout = '1ms'",
   "DateStyle = 'SQL, DMY'",
   "IntervalStyle = 'sql_standard'",
