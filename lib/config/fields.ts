@@ -18,9 +18,10 @@ export const missing = (form: string) => ({
 
 export const region = text('must be a region such as `eu-central-1`', /^[a-z]{2,4}(-[a-z]+)+-\d$/);
 
+/** A name with `!` is of a secret that a service manages, such as that of a master user: `rds!db-…`. */
 export const secretArn = text(
   'must be a complete secret ARN, ending in the six characters that Secrets Manager added',
-  /^arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/,
+  /^arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@!-]+-[A-Za-z0-9]{6}$/,
 );
 
 export const keyArn = text('must be a KMS key ARN', /^arn:aws[\w-]*:kms:[\w-]+:\d{12}:key\/[\w-]+$/);

@@ -58,6 +58,10 @@ test.each<[string, object]>([
   ['created databases', {}],
   ['a main database that exists', main({ managed: 'elsewhere' })],
   ['a host that another database is an alias of', main({ host: 'db.example.com' })],
+  [
+    'the secret of a master user that RDS manages',
+    main({ secretArn: secret().replace('main', 'rds!db-0f8e9c2a-0000') }),
+  ],
   ['the name of a host in capitals', main({ host: HOST.toUpperCase() })],
   ['ordinary tags', { tags: { 'cost-center': '4711', Team: 'payments / EU' } }],
   ['a stand-in of Stripe without TLS', { stripe: { livemode: false, apiBase: 'http://stripe.internal:12111' } }],
