@@ -126,6 +126,16 @@ describe('a period that an unpaid invoice bills was not paid, although the subsc
     expect(await eitherWay(...events)).toEqual({ pro: at(until * DAY) });
   });
 
+  test('the invoice says nothing of its status, as a draft may', async () => {
+    const draft = invoice({ status: null, created: days(-6), lines: { data: billed } });
+    const events = [
+      told('created', -6, month('active')),
+      stripeEvent('invoice.updated', draft, { created: days(-5) }),
+      told('updated', -1, month('unpaid'), { status: 'active' }),
+    ];
+    expect(await eitherWay(...events)).toEqual({});
+  });
+
   test('a part of it costs nothing, and has the grace of the others', async () => {
     const both = items(itemOf('pro', 'si_1', -6, 24), itemOf('free', 'si_2', -6, 24));
     const events = [
