@@ -41,7 +41,9 @@ test('the audit log has the id of a key that was pasted, and never its secret', 
 
 test.each([
   ['--reason "leaked: whsec_9f8e7d6c5b4a"', '--reason "leaked: whsec_…"'],
-  ['sk_live_51Habc rk_test_xyz0', 'sk_live_… rk_test_…'],
+  ['sk_live_51Habc rk_test_xyz0 sk_org_live_9Zy8', 'sk_live_… rk_test_… sk_org_live_…'],
+  ['--reason "the key sk_3WmQz8VYbT5rKc1LxN7d of Tilled"', '--reason "the key sk_… of Tilled"'],
+  ['rows compare billing --table sk_orders', undefined],
   ['postgresql://ann:s3cr:et/x@db.example.com/billing', 'postgresql://ann:…@db.example.com/billing'],
   ['rows merge billing 20261121T061500Z-1f0c9a3e billing.subscriptions:sub_1', undefined],
   ['rows report billing --from-instance db.example.com:5432/billing_check', undefined],
