@@ -31,7 +31,7 @@ export function ownId(field: string, id: string | null | undefined): string | nu
   return id ?? null;
 }
 
-type Metadata = Readonly<Record<string, string>> | null | undefined;
+type Metadata = Readonly<Record<string, string | null>> | null | undefined;
 
 /** The owner columns that the object itself leaves to the defaults; null for none. */
 export function defaultedColumns(metadata: Metadata, defaults: StateDefaults): string[] | null {

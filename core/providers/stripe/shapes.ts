@@ -19,7 +19,8 @@ const word = text.max(100, 'expected at most 100 characters');
 const currency = z
   .string({ error: 'expected an ISO 4217 currency' })
   .refine(isCurrency, 'expected an ISO 4217 currency');
-const metadata = z.record(z.string(), z.string()).nullish();
+/** What names a person who was erased is null in the stored object, of which the state is made once more where it is canceled. */
+const metadata = z.record(z.string(), z.string().nullable()).nullish();
 
 /** Stripe promises that no id is longer. Several of them, and ids of the application, share an entry of an index. */
 export const LONGEST_ID = 255;

@@ -128,6 +128,13 @@ describe('a purchase that Stripe does not have', () => {
     expect(await granted()).toEqual(['course:course_1']);
   });
 
+  test('and whose user was erased can be canceled as well', async () => {
+    for (const table of ['purchases', 'charges', 'payment_intents'])
+      await client().query(`UPDATE billing.${table} SET user_id = 'pseudonym', raw = billing.reduced_json(raw)`);
+    for (const id of ['cs_1', 'ch_1', 'pi_1']) expect(await cancel(id)).toEqual({ canceled: 1 });
+    expect([await granted(), await revenue()]).toEqual([[], []]);
+  });
+
   test('is not taken away by a dispute that Stripe does not have either, once that was canceled', async () => {
     await apply(happened('charge.dispute.closed', dispute({ status: 'lost' })));
     expect(await granted()).toEqual([]);
