@@ -283,9 +283,10 @@ describe('an instance is refused, and nothing is read from it, when it', () => {
   });
 
   test('does not answer', async () => {
-    await expect(report({ targetDatabase: 'no_such_database' })).rejects.toMatchObject({
-      code: 'database_unavailable',
-    });
+    const place = { host: site.source.connector.target.host, port: await otherPort() };
+    const [server] = servers.splice(0);
+    await new Promise((resolve) => server?.close(resolve));
+    await expect(report(place)).rejects.toMatchObject({ code: 'database_unavailable' });
   });
 
   test('has other columns, with the way that is left', async () => {
