@@ -1,9 +1,33 @@
+/** Roles that may have their code run by whoever writes to the tables, in whatever schema it is. */
+const trustedBy = (
+  tables: readonly number[],
+): string => `r.rolsuper OR r.rolname IN (current_user, 'pg_database_owner') OR r.oid = d.datdba
+  OR r.oid IN (SELECT c.relowner FROM pg_class c WHERE c.oid = ANY ('{${tables.join(',')}}'::oid[]))
+  OR r.oid IN (SELECT p.proowner FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = ANY ('{${tables.join(',')}}'::oid[]))`;
+
 /**
- * Sets the path of the session's user, and behind it those that the database and roles have in it, until the transaction ends:
- * by one of these, functions of the application that do not qualify their names find them.
+ * Sets the path of the session's user, and behind it the schemas that the database and roles have in theirs, until the transaction ends:
+ * by one of these, functions of the application that do not qualify their names find them. Never `pg_catalog`: named behind other schemas,
+ * it would be searched after them.
+ *
+ * @param tables oids of tables of a live database that are written to. Any role may set its own path, and what is in a schema of
+ * its own would run with the rights of this session: schemas are left out in which others may make functions than those who may
+ * have code run by these tables in any case. @default every schema, for a database that is being restored, and is nobody else's yet
  */
-export const EVERY_PATH = `SET LOCAL search_path TO DEFAULT;
-  SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), string_agg(path, ', ')), true)
-  FROM (SELECT DISTINCT substr(setting, length('search_path=') + 1) AS path
-        FROM pg_db_role_setting s, pg_database d, unnest(s.setconfig) AS setting
-        WHERE d.datname = current_database() AND s.setdatabase IN (0, d.oid) AND setting ~ '^search_path=.') AS paths;`;
+export function everyPath(tables?: readonly number[]): string {
+  const isSafe =
+    tables === undefined
+      ? ''
+      : `AND NOT EXISTS (
+        SELECT FROM (SELECT n.nspowner UNION ALL SELECT grantee FROM aclexplode(n.nspacl) WHERE privilege_type = 'CREATE') AS makers (role)
+        WHERE role NOT IN (SELECT r.oid FROM pg_roles r WHERE ${trustedBy(tables)}))`;
+  return `SET LOCAL search_path TO pg_catalog;
+    SELECT set_config('search_path', concat_ws(', ', nullif(reset_val, ''), (
+      SELECT string_agg(quote_ident(n.nspname), ', ' ORDER BY setting, place)
+      FROM pg_database d JOIN pg_db_role_setting s ON s.setdatabase IN (0, d.oid),
+        unnest(s.setconfig) AS setting,
+        regexp_matches(substr(setting, length('search_path=') + 1), '"((?:[^"]|"")*)"|([^",[:space:]]+)', 'g') WITH ORDINALITY AS items (item, place)
+        JOIN pg_namespace n ON n.nspname = coalesce(replace(item[1], '""', '"'), item[2])
+      WHERE d.datname = current_database() AND setting ~ '^search_path=' AND n.nspname <> 'pg_catalog' ${isSafe})), true)
+    FROM pg_settings WHERE name = 'search_path';`;
+}

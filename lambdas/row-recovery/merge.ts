@@ -3,7 +3,7 @@ import { applyCopySettings } from '../../core/archive/copy-session';
 import type { ArchiveStore } from '../../core/archive/store';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
-import { EVERY_PATH } from '../../core/database/search-path';
+import { everyPath } from '../../core/database/search-path';
 import type { ErasureReplay } from '../../core/erasure/replay';
 import type { EntitlementCache } from '../../core/entitlements/entitlement-cache';
 import type { EntitlementChange } from '../../core/entitlements/recompute';
@@ -228,7 +228,7 @@ async function carryOut(
     );
   }
   // Triggers resolve names as in sessions of the application.
-  await client.query(EVERY_PATH);
+  await client.query(everyPath(tables.map(({ oid }) => oid)));
   await client.query('SET CONSTRAINTS ALL DEFERRED');
   for (const [index, table] of tables.entries()) await mergeTable(client, table, index, outcome);
   const changes = report.database === 'billing' ? await recomputeMerged(client, tables) : [];

@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import { PASSING_STATES } from '../../database/passing-states';
-import { EVERY_PATH } from '../../database/search-path';
+import { everyPath } from '../../database/search-path';
 import { messageOf, OperationError } from '../../runtime/errors';
 import type { DumpEntry } from '../text/dump-text';
 import { describeEntry } from '../text/describe-entry';
@@ -225,7 +225,7 @@ async function runUnchecked(
     return false;
   }
   try {
-    await client.query(`BEGIN; ${EVERY_PATH} SET LOCAL TimeZone TO DEFAULT; ${split.check} COMMIT`);
+    await client.query(`BEGIN; ${everyPath()} SET LOCAL TimeZone TO DEFAULT; ${split.check} COMMIT`);
   } catch {
     await client.query('ROLLBACK');
     deviations.add(

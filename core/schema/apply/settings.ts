@@ -24,6 +24,9 @@ export function settingClause(setting: string): string {
 const SEARCH_PATH = 'search_path=';
 const DEFAULT_PATH = ['$user', 'public'];
 
+/** What others' paths add nothing by: behind other schemas, `pg_catalog` would be searched after them. */
+const KNOWN_PLACES = [...DEFAULT_PATH, 'pg_catalog'];
+
 /**
  * The path under which functions find what they do not qualify: the database's, and behind it what roles have in theirs, by
  * one of which every row was stored.
@@ -31,7 +34,7 @@ const DEFAULT_PATH = ['$user', 'public'];
 export function searchPathClause({ database, roles }: Pick<SchemaFacts, 'database' | 'roles'>): string {
   const path = pathIn(database.settings) ?? DEFAULT_PATH;
   const others = [...database.roleSettings, ...roles].flatMap(({ settings }) => pathIn(settings) ?? []);
-  const schemas = [...new Set([...path, ...others.filter((schema) => !DEFAULT_PATH.includes(schema))])];
+  const schemas = [...new Set([...path, ...others.filter((schema) => !KNOWN_PLACES.includes(schema))])];
   return `SET search_path TO ${schemas.map((schema) => escapeLiteral(schema)).join(', ') || "''"}`;
 }
 

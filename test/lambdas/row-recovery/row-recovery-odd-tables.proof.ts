@@ -22,9 +22,16 @@ const ROWS = `INSERT INTO shop.slugs SELECT n % 2, 'N' || n FROM generate_series
   INSERT INTO shop.paths VALUES ('a.b', 'A@example.com', 1), ('a.c', 'A@example.com', 2);
   INSERT INTO shop.moved VALUES (1), (2); INSERT INTO shop.guarded VALUES (1);
   INSERT INTO shop.counted VALUES (1); CREATE ROLE ${ROLE}; ALTER ROLE ${ROLE} SET search_path = shop`;
+const INTRUDER = `intruder_${process.pid}`;
+/** What a role can make in a schema of its own, with a path that it can set itself. */
+const INTRUSION = `CREATE ROLE ${INTRUDER}; CREATE SCHEMA intrusion AUTHORIZATION ${INTRUDER}; SET ROLE ${INTRUDER};
+  CREATE TABLE intrusion.counts (n int); GRANT ALL ON SCHEMA intrusion TO PUBLIC; GRANT ALL ON intrusion.counts TO PUBLIC;
+  CREATE FUNCTION intrusion.same(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'run as %', current_user; END $$;
+  CREATE OPERATOR intrusion.= (LEFTARG = text, RIGHTARG = text, FUNCTION = intrusion.same); RESET ROLE`;
 const TRIGGERS = `CREATE TRIGGER move BEFORE INSERT ON shop.moved FOR EACH ROW EXECUTE FUNCTION shop.move();
   CREATE TRIGGER count BEFORE INSERT ON shop.counted FOR EACH ROW EXECUTE FUNCTION shop.count();
-  CREATE TRIGGER guard BEFORE INSERT ON shop.guarded EXECUTE FUNCTION shop.guard()`;
+  CREATE TRIGGER guard BEFORE INSERT ON shop.guarded EXECUTE FUNCTION shop.guard();
+  ALTER SCHEMA shop OWNER TO ${ROLE}; ALTER TABLE shop.counted OWNER TO ${ROLE}`;
 
 let site: ArchiveSite;
 let client: Client;
@@ -35,10 +42,13 @@ beforeAll(async () => {
   await client.query(ROWS);
   await site.backup('2026-11-21T06:00:00Z');
   await client.query(TRIGGERS);
+  await client.query(INTRUSION);
 });
 
 afterAll(async () => {
-  await client.query(`DROP ROLE ${ROLE}`);
+  await client.query(
+    `DROP OWNED BY ${ROLE} CASCADE; DROP ROLE ${ROLE}; DROP OWNED BY ${INTRUDER}; DROP ROLE ${INTRUDER}`,
+  );
   await site.remove();
 });
 
@@ -92,6 +102,15 @@ test('a merge that a function refuses by an error of any class says what it says
 
 test('a trigger finds in a merge what it finds by the path of the role that the application has', async () => {
   await client.query('DELETE FROM shop.counted');
+  const { reportId } = await report('shop.counted');
+  expect(await merge(reportId)).toMatchObject({ inserted: 1 });
+  expect((await client.query('SELECT n FROM shop.counts')).rows).toEqual([{ n: 1 }]);
+});
+
+test('nothing is found by the path of a role in a schema where it could make functions for the merge to run', async () => {
+  const { database } = site.source.connector.target;
+  await client.query(`ALTER ROLE ${INTRUDER} IN DATABASE ${database} SET search_path = intrusion, pg_catalog`);
+  await client.query('DELETE FROM shop.counted; DELETE FROM shop.counts');
   const { reportId } = await report('shop.counted');
   expect(await merge(reportId)).toMatchObject({ inserted: 1 });
   expect((await client.query('SELECT n FROM shop.counts')).rows).toEqual([{ n: 1 }]);
