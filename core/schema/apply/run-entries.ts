@@ -125,11 +125,7 @@ async function judge(
   deviations: Deviations,
 ): Promise<void> {
   const state = stateOf(error);
-  if (state === '' || PASSING.test(state)) {
-    throw new OperationError('database_unavailable', `The server ended the restore: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
+  assertLasting(error);
   if (entry.type === 'EXTENSION') {
     // Its own script refuses, such as that of pg_cron in any database but one. What needs it, fails next.
     deviations.addExtension(describeEntry(entry), entry.statements[0] ?? '', error);
@@ -154,6 +150,15 @@ async function judge(
     );
   }
   deviations.add(describeEntry(entry), PROPERTIES.has(entry.type) ? 'not set' : 'not made', error);
+}
+
+/** @throws OperationError `database_unavailable` for an error that says nothing about the entry, and may pass */
+function assertLasting(error: unknown): void {
+  const state = stateOf(error);
+  if (state !== '' && !PASSING.test(state)) return;
+  throw new OperationError('database_unavailable', `The server ended the restore: ${messageOf(error)}`, {
+    cause: error,
+  });
 }
 
 const UNIQUE_INDEX = /^CREATE UNIQUE INDEX /;
@@ -221,12 +226,14 @@ async function runUnchecked(
   if (!split) return false;
   try {
     await client.query(split.unchecked);
-  } catch {
+  } catch (failure) {
+    assertLasting(failure);
     return false;
   }
   try {
     await client.query(`BEGIN; ${everyPath()} SET LOCAL TimeZone TO DEFAULT; ${split.check} COMMIT`);
-  } catch {
+  } catch (failure) {
+    assertLasting(failure);
     await client.query('ROLLBACK');
     deviations.add(
       describeEntry(entry),
