@@ -158,10 +158,13 @@ describe('the dump is refused', () => {
 });
 
 /** Interrupts a dump that waits for a lock on a view, in the middle of its work. */
-async function whileDumping(interrupt: () => Promise<unknown>, signal?: AbortSignal): Promise<unknown> {
+async function whileDumping(
+  interrupt: () => Promise<unknown>,
+  dump: () => Promise<unknown> = () => dumpOf(database),
+): Promise<unknown> {
   const blocker = await database.client();
   await blocker.query('BEGIN; LOCK TABLE app.few IN ACCESS EXCLUSIVE MODE');
-  const dumping = dumpOf(database, { signal }).catch((error: unknown) => error);
+  const dumping = dump().catch((error: unknown) => error);
   const waits = `SELECT FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'`;
   await asAdministrator(async (client) => {
     while ((await client.query(waits, [database.name])).rowCount === 0);
@@ -179,22 +182,26 @@ test('a dump whose connection is lost ends, and may be tried again', async () =>
 });
 
 test('a dump whose network fails ends, and may be tried again', async () => {
-  const failure = withSnapshot(database, async (snapshot) => {
-    const client = await database.connector.connect();
+  const client = await database.connector.connect();
+  const dump = async (snapshot: string): Promise<unknown> => {
     await prepareDumpSession(client);
-    const dumping = dumpSchema(client, { snapshot, restrictKey: 'key', workerFile: PG_DUMP_WORKER });
-    setTimeout(() => (client as unknown as { connection: Connection }).connection.stream.destroy(), 200);
-    try {
-      await dumping;
-    } finally {
-      await client.end();
-    }
-  });
-  await expect(failure).rejects.toMatchObject({ code: 'database_unavailable', retryable: true });
+    return dumpSchema(client, { snapshot, restrictKey: 'key', workerFile: PG_DUMP_WORKER });
+  };
+  const { stream } = (client as unknown as { connection: Connection }).connection;
+  const outcome = await whileDumping(
+    async () => stream.destroy(),
+    () => withSnapshot(database, dump),
+  );
+  await client.end();
+  expect(outcome).toMatchObject({ code: 'database_unavailable', retryable: true });
 });
 
 test('a dump that is aborted ends at once, with the reason of the abort', async () => {
   const abort = new AbortController();
   const reason = new Error('no time left');
-  expect(await whileDumping(async () => abort.abort(reason), abort.signal)).toBe(reason);
+  const outcome = await whileDumping(
+    async () => abort.abort(reason),
+    () => dumpOf(database, { signal: abort.signal }),
+  );
+  expect(outcome).toBe(reason);
 });
