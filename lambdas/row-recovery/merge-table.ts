@@ -111,11 +111,17 @@ export async function mergeTable(
     `pg_temp.chosen_${index} c JOIN pg_temp.planned_${index} p ON p.id = c.id AND p.action = '${action}'`;
   const store = async (sql: string, action: Action): Promise<void> => {
     const { rowCount } = await client.query(sql);
-    const { rows } = await client.query<{ n: number }>(`SELECT count(*)::float8 AS n FROM ${planned(action)}`);
-    if (rowCount === rows[0]?.n) return;
+    // A rule may have as many rows stored elsewhere.
+    const { rows } = await client.query<{ n: number; present: number }>(
+      `SELECT count(*)::float8 AS n, count(l.${keysOf(table)[0]})::float8 AS present
+       FROM ${planned(action)} LEFT JOIN ONLY ${qualified(table)} l ON ${sameKey(table)}`,
+    );
+    const { n, present } = rows[0] ?? { n: 0, present: 0 };
+    const stored = Math.min(rowCount ?? 0, present);
+    if (stored === n) return;
     throw new OperationError(
       'merge_refused',
-      `${nameOf(table)} stored ${rowCount} of ${rows[0]?.n} rows: a trigger or rule of the table keeps out the others, or puts them elsewhere. ${outcome}: choose other rows, or disable it for the merge`,
+      `${nameOf(table)} stored ${stored} of ${n} rows: a trigger or rule of the table keeps out the others, or puts them elsewhere. ${outcome}: choose other rows, or disable it for the merge`,
     );
   };
   const names = columnList(table.columns.map((column) => column.name));

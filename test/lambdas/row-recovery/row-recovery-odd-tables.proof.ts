@@ -12,6 +12,7 @@ const TABLES = `CREATE SCHEMA shop; CREATE EXTENSION ltree SCHEMA shop; CREATE E
   CREATE TABLE shop.paths (path shop.ltree, mail shop.citext, v int, PRIMARY KEY (mail, path));
   CREATE TABLE shop.moved (id int PRIMARY KEY); CREATE TABLE shop.moved_2026 () INHERITS (shop.moved);
   CREATE FUNCTION shop.move() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO shop.moved_2026 VALUES (NEW.id); RETURN NULL; END';
+  CREATE TABLE shop.routed (id int PRIMARY KEY); CREATE TABLE shop.routed_2026 (id int);
   CREATE TABLE shop.guarded (id int PRIMARY KEY);
   CREATE FUNCTION shop.guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     RAISE EXCEPTION 'write protected' USING ERRCODE = 'modifying_sql_data_not_permitted'; END $$;
@@ -20,7 +21,7 @@ const TABLES = `CREATE SCHEMA shop; CREATE EXTENSION ltree SCHEMA shop; CREATE E
 const ROLE = `shopkeeper_${process.pid}`;
 const ROWS = `INSERT INTO shop.slugs SELECT n % 2, 'N' || n FROM generate_series(1, 4) n;
   INSERT INTO shop.paths VALUES ('a.b', 'A@example.com', 1), ('a.c', 'A@example.com', 2);
-  INSERT INTO shop.moved VALUES (1), (2); INSERT INTO shop.guarded VALUES (1);
+  INSERT INTO shop.moved VALUES (1), (2); INSERT INTO shop.guarded VALUES (1); INSERT INTO shop.routed VALUES (1), (2);
   INSERT INTO shop.counted VALUES (1); CREATE ROLE ${ROLE}; ALTER ROLE ${ROLE} SET search_path = shop`;
 const INTRUDER = `intruder_${process.pid}`;
 /** What a role can make in a schema of its own, with a path that it can set itself. */
@@ -28,7 +29,8 @@ const INTRUSION = `CREATE ROLE ${INTRUDER}; CREATE SCHEMA intrusion AUTHORIZATIO
   CREATE TABLE intrusion.counts (n int); GRANT ALL ON SCHEMA intrusion TO PUBLIC; GRANT ALL ON intrusion.counts TO PUBLIC;
   CREATE FUNCTION intrusion.same(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'run as %', current_user; END $$;
   CREATE OPERATOR intrusion.= (LEFTARG = text, RIGHTARG = text, FUNCTION = intrusion.same); RESET ROLE`;
-const TRIGGERS = `CREATE TRIGGER move BEFORE INSERT ON shop.moved FOR EACH ROW EXECUTE FUNCTION shop.move();
+const TRIGGERS = `CREATE RULE route AS ON INSERT TO shop.routed DO INSTEAD INSERT INTO shop.routed_2026 VALUES (NEW.id);
+  CREATE TRIGGER move BEFORE INSERT ON shop.moved FOR EACH ROW EXECUTE FUNCTION shop.move();
   CREATE TRIGGER count BEFORE INSERT ON shop.counted FOR EACH ROW EXECUTE FUNCTION shop.count();
   CREATE TRIGGER guard BEFORE INSERT ON shop.guarded EXECUTE FUNCTION shop.guard();
   ALTER SCHEMA shop OWNER TO ${ROLE}; ALTER TABLE shop.counted OWNER TO ${ROLE}`;
@@ -81,15 +83,18 @@ test('rows with keys of types that extensions bring are told apart as the key do
   ]);
 });
 
-test('a merge whose rows a trigger puts elsewhere is refused, with how many are not stored', async () => {
-  await client.query('DELETE FROM ONLY shop.moved');
-  const { reportId } = await report('shop.moved');
-  await expect(merge(reportId)).rejects.toMatchObject({
-    code: 'merge_refused',
-    message: expect.stringContaining('shop.moved stored 0 of 2 rows'),
-  });
-  expect((await client.query('SELECT FROM shop.moved')).rowCount).toBe(0);
-});
+test.each(['moved', 'routed'])(
+  'a merge whose rows a trigger or a rule puts elsewhere is refused, with how many are not stored: shop.%s',
+  async (table) => {
+    await client.query(`DELETE FROM ONLY shop.${table}`);
+    const { reportId } = await report(`shop.${table}`);
+    await expect(merge(reportId)).rejects.toMatchObject({
+      code: 'merge_refused',
+      message: expect.stringContaining(`shop.${table} stored 0 of 2 rows`),
+    });
+    expect((await client.query(`SELECT FROM shop.${table}`)).rowCount).toBe(0);
+  },
+);
 
 test('a merge that a function refuses by an error of any class says what it says', async () => {
   await client.query('DELETE FROM shop.guarded');
