@@ -48,7 +48,7 @@ const SPELLING = {
 export async function prepareSession(client: ClientBase, lockTimeoutMs: number): Promise<void> {
   await client.query(
     `SELECT pg_catalog.set_config(wanted.name, wanted.value, false)
-     FROM pg_catalog.jsonb_each_text($1::pg_catalog.jsonb) AS wanted (name, value) JOIN pg_catalog.pg_settings s ON s.name = wanted.name`,
+     FROM pg_catalog.jsonb_each_text($1::pg_catalog.jsonb) AS wanted (name, value) JOIN pg_catalog.pg_settings s ON s.name OPERATOR(pg_catalog.=) wanted.name`,
     [
       JSON.stringify({
         ...Object.fromEntries(TIMEOUTS.map((name) => [name, '0'])),

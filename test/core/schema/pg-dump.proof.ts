@@ -175,6 +175,16 @@ async function whileDumping(
   return outcome;
 }
 
+test('no operator of the database runs where its path has another schema before pg_catalog', async () => {
+  const client = await database.client();
+  await client.query(`CREATE SCHEMA other; SET search_path = other, pg_catalog;
+    CREATE FUNCTION other.same(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'run as %', current_user; END $$;
+    CREATE OPERATOR other.= (LEFTARG = text, RIGHTARG = text, FUNCTION = other.same)`);
+  await prepareDumpSession(client);
+  expect((await client.query('SHOW search_path')).rows).toEqual([{ search_path: '"$user", public' }]);
+  await client.query('DROP SCHEMA other CASCADE');
+});
+
 test('a dump whose connection is lost ends, and may be tried again', async () => {
   const kill = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'`;
   const outcome = await whileDumping(() => asAdministrator((client) => client.query(kill, [database.name])));
