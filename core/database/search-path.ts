@@ -1,4 +1,4 @@
-/** Roles that may have their code run by whoever writes to the tables, in whatever schema it is. */
+/** Roles whose code every write to the tables may run already, in any schema. */
 const trustedBy = (
   tables: readonly number[],
 ): string => `r.rolsuper OR r.rolname IN (current_user, 'pg_database_owner') OR r.oid = d.datdba
@@ -10,9 +10,9 @@ const trustedBy = (
  * by one of these, functions of the application that do not qualify their names find them. Never `pg_catalog`: named behind other schemas,
  * it would be searched after them.
  *
- * @param tables oids of tables of a live database that are written to. Any role may set its own path, and what is in a schema of
- * its own would run with the rights of this session: schemas are left out in which others may make functions than those who may
- * have code run by these tables in any case. @default every schema, for a database that is being restored, and is nobody else's yet
+ * @param tables oids of tables of a live database that are written to. Any role may set its own path, and a function in a schema of
+ * its own would run with the rights of this session. So a schema is left out if a role may create functions in it whose code
+ * writes to these tables do not run already. @default every schema, for a database that is being restored, which no other role uses yet
  */
 export function everyPath(tables?: readonly number[]): string {
   const isSafe =

@@ -2,7 +2,7 @@
  * Check constraints that may refuse a row which the database holds, because what they compute depends on more than the row: on
  * other rows, on the clock, the user or a setting, or on a function that was replaced since. They are made after the rows.
  *
- * pg_dump itself does so with constraints that are not validated, so it is told that these are not: it then writes each as a
+ * pg_dump does so with constraints that are not validated. The answer to its query says that these are not, and it writes each as a
  * statement of its own, with everything that belongs to it in the right order.
  */
 
